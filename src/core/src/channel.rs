@@ -1,0 +1,406 @@
+//! Go's channel: a bounded FIFO with hand-off to parked peers.
+//!
+//! Invariants, whenever the lock is free. A *live* waiter is one that its host has not cancelled:
+//!
+//! * I1  At least one of the two queues holds no live waiter.
+//! * I2  While a value is buffered, no live receiver is parked.
+//! * I3  While the buffer has room, no live sender is parked.
+//! * I4  A closed channel has no parked waiters; it takes no more values, and its buffered ones
+//!   stay receivable.
+//! * I5  Every value that was sent is in exactly one place: the buffer, a parked sender's node, a
+//!   settled receiver's outcome, or it was returned to a caller.
+//!
+//! The one exception: [`Channel::unrecv`] puts a value that its receiver could not keep back at the
+//! head, even above the capacity. I3 then reads "while fewer than `capacity` values are buffered".
+//!
+//! Order (C4, C6, C7): waiters are served strictly first-come-first-served, and a value never
+//! overtakes another one of the same channel, except one that was put back.
+
+use crate::error::{CloseError, TryRecvError, TrySendError};
+use crate::lock::{Lock, Rank};
+use crate::sys::Arc;
+use crate::wait_queue::{Ticket, WaitQueue};
+use crate::waiter::{Outcome, Waiter};
+use crate::wake_list::{Wake, WakeList};
+use std::collections::VecDeque;
+
+#[derive(Debug)]
+pub struct Channel<T, W: Wake> {
+    /// Never changes.
+    capacity: usize,
+    /// What may not happen under it: a wake, a drop of a `T` or `W`, any Python.
+    state: Lock<State<T, W>>,
+}
+
+/// Guarded by `Channel::state`, all of it.
+#[derive(Debug)]
+struct State<T, W> {
+    buffer: VecDeque<T>,
+    receivers: WaitQueue<Receiver<T, W>>,
+    senders: WaitQueue<Sender<T, W>>,
+    closed: bool,
+}
+
+#[derive(Debug)]
+struct Receiver<T, W> {
+    waiter: Arc<Waiter<T>>,
+    waker: W,
+}
+
+#[derive(Debug)]
+struct Sender<T, W> {
+    waiter: Arc<Waiter<T>>,
+    waker: W,
+    value: T,
+}
+
+/// What left a queue without being served: dropped after the unlock.
+#[derive(Debug)]
+#[allow(dead_code)] // the fields are kept for their drop
+enum Dead<T, W> {
+    Receiver(Receiver<T, W>),
+    Sender(Sender<T, W>),
+    /// The value of a sender that was parked when the channel closed (C10: it is lost).
+    Value(T),
+}
+
+type After<T, W> = WakeList<W, Dead<T, W>>;
+
+/// How a send that may wait began.
+#[derive(Debug, PartialEq, Eq)]
+pub enum SendStart<T> {
+    Sent,
+    Closed(T),
+    Parked(Ticket),
+}
+
+/// How a receive that may wait began.
+#[derive(Debug, PartialEq, Eq)]
+pub enum RecvStart<T> {
+    Received(T),
+    Closed,
+    Parked(Ticket),
+}
+
+/// A thing a garbage collector can see in a channel.
+#[derive(Debug)]
+pub enum Held<'a, T, W> {
+    Value(&'a T),
+    Waker(&'a W),
+}
+
+impl<T, W: Wake> Channel<T, W> {
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            capacity,
+            state: Lock::new(
+                Rank::Channel,
+                State {
+                    buffer: VecDeque::new(),
+                    receivers: WaitQueue::new(),
+                    senders: WaitQueue::new(),
+                    closed: false,
+                },
+            ),
+        }
+    }
+
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Buffered values, at some instant during the call (C14).
+    pub fn len(&self) -> usize {
+        self.state.lock().buffer.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.state.lock().closed
+    }
+
+    /// Number of parked receivers and of parked senders.
+    pub fn parked(&self) -> (usize, usize) {
+        let state = self.state.lock();
+        (state.receivers.len(), state.senders.len())
+    }
+
+    /// Sends if that is possible at once.
+    #[inline]
+    pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
+        let mut after = After::new();
+        let result = self.state.lock().send(self.capacity, value, &mut after);
+        after.run();
+        result
+    }
+
+    /// Sends at once, or parks `waiter` at the tail of the sender queue with the value (C3).
+    ///
+    /// The waiter is settled with [`Outcome::Sent`] or [`Outcome::Closed`] and `waker` is woken after
+    /// that. If nothing had to wait, `waker` is dropped unused.
+    pub fn send_or_park(&self, value: T, waiter: &Arc<Waiter<T>>, waker: W) -> SendStart<T> {
+        let mut after = After::new();
+        let mut waker = Some(waker);
+        let start = {
+            let mut state = self.state.lock();
+            match state.send(self.capacity, value, &mut after) {
+                Ok(()) => SendStart::Sent,
+                Err(TrySendError::Closed(value)) => SendStart::Closed(value),
+                Err(TrySendError::Full(value)) => {
+                    // `take` cannot be None here; a match would need a second exit.
+                    let node = waker.take().map(|waker| Sender {
+                        waiter: Arc::clone(waiter),
+                        waker,
+                        value,
+                    });
+                    SendStart::Parked(state.senders.push_back(node.expect("one waker, one park")))
+                }
+            }
+        };
+        after.run();
+        drop(waker);
+        start
+    }
+
+    /// Receives if that is possible at once.
+    #[inline]
+    pub fn try_recv(&self) -> Result<T, TryRecvError> {
+        let mut after = After::new();
+        let result = self.state.lock().recv(self.capacity, &mut after);
+        after.run();
+        result
+    }
+
+    /// Receives at once, or parks `waiter` at the tail of the receiver queue.
+    ///
+    /// The waiter is settled with [`Outcome::Received`] or [`Outcome::Closed`] and `waker` is woken
+    /// after that. If nothing had to wait, `waker` is dropped unused.
+    pub fn recv_or_park(&self, waiter: &Arc<Waiter<T>>, waker: W) -> RecvStart<T> {
+        let mut after = After::new();
+        let mut waker = Some(waker);
+        let start = {
+            let mut state = self.state.lock();
+            match state.recv(self.capacity, &mut after) {
+                Ok(value) => RecvStart::Received(value),
+                Err(TryRecvError::Closed) => RecvStart::Closed,
+                Err(TryRecvError::Empty) => {
+                    let node = waker.take().map(|waker| Receiver {
+                        waiter: Arc::clone(waiter),
+                        waker,
+                    });
+                    RecvStart::Parked(state.receivers.push_back(node.expect("one waker, one park")))
+                }
+            }
+        };
+        after.run();
+        drop(waker);
+        start
+    }
+
+    /// Appends to `out` what is there, until `out` holds `limit` values. All in one instant.
+    pub fn recv_available(&self, limit: usize, out: &mut Vec<T>) -> Result<(), TryRecvError> {
+        let mut after = After::new();
+        let mut result = Ok(());
+        {
+            let mut state = self.state.lock();
+            while out.len() < limit {
+                match state.recv(self.capacity, &mut after) {
+                    Ok(value) => out.push(value),
+                    Err(error) => {
+                        result = Err(error);
+                        break;
+                    }
+                }
+            }
+        }
+        after.run();
+        result
+    }
+
+    /// Gives back a value that a receiver was handed but could not keep, because its host cancelled
+    /// it: to the receiver that waits longest, else to the head of the buffer.
+    ///
+    /// Allowed on a closed channel too: the value was committed before.
+    pub fn unrecv(&self, value: T) {
+        let mut after = After::new();
+        {
+            let mut state = self.state.lock();
+            if let Err(value) = state.hand_over(value, &mut after) {
+                state.buffer.push_front(value);
+            }
+        }
+        after.run();
+    }
+
+    /// Closes: parked receivers and senders are all settled with [`Outcome::Closed`] before the first
+    /// of them is woken (C9). The values of parked senders are dropped (C10).
+    pub fn close(&self) -> Result<(), CloseError> {
+        let mut after = After::new();
+        {
+            let mut state = self.state.lock();
+            if state.closed {
+                return Err(CloseError);
+            }
+            state.closed = true;
+            while let Some(receiver) = state.receivers.pop_front() {
+                if receiver.waiter.settle(Outcome::Closed).is_ok() {
+                    after.wake_later(receiver.waker);
+                } else {
+                    after.drop_later(Dead::Receiver(receiver));
+                }
+            }
+            while let Some(sender) = state.senders.pop_front() {
+                if sender.waiter.settle(Outcome::Closed).is_ok() {
+                    after.wake_later(sender.waker);
+                    after.drop_later(Dead::Value(sender.value));
+                } else {
+                    after.drop_later(Dead::Sender(sender));
+                }
+            }
+        }
+        after.run();
+        Ok(())
+    }
+
+    /// Takes the node of a cancelled receiver out of its queue. Call only after
+    /// [`Waiter::cancel`] returned true; a peer may have removed the node in between.
+    pub fn forget_receiver(&self, ticket: Ticket) {
+        let node = self.state.lock().receivers.remove(ticket);
+        drop(node);
+    }
+
+    /// As [`Self::forget_receiver`], for a sender; its value is dropped.
+    pub fn forget_sender(&self, ticket: Ticket) {
+        let node = self.state.lock().senders.remove(ticket);
+        drop(node);
+    }
+
+    /// Shows every value and waker in the channel, once each. `visit` runs under the lock and may
+    /// only look. False, with nothing shown, when the lock is held.
+    pub fn try_visit(&self, visit: &mut dyn FnMut(Held<'_, T, W>)) -> bool {
+        let Some(state) = self.state.try_lock() else {
+            return false;
+        };
+        for value in &state.buffer {
+            visit(Held::Value(value));
+        }
+        for receiver in state.receivers.iter() {
+            visit(Held::Waker(&receiver.waker));
+        }
+        for sender in state.senders.iter() {
+            visit(Held::Value(&sender.value));
+            visit(Held::Waker(&sender.waker));
+        }
+        true
+    }
+
+    /// Empties the channel for a garbage collector that found it unreachable. The parked waiters are
+    /// cancelled: nobody is left who could reach the channel to settle them.
+    pub fn clear(&self) {
+        let (buffer, receivers, senders) = {
+            let mut state = self.state.lock();
+            let State {
+                buffer,
+                receivers,
+                senders,
+                ..
+            } = &mut *state;
+            (
+                std::mem::take(buffer),
+                std::mem::replace(receivers, WaitQueue::new()),
+                std::mem::replace(senders, WaitQueue::new()),
+            )
+        };
+        for waiter in receivers
+            .iter()
+            .map(|r| &r.waiter)
+            .chain(senders.iter().map(|s| &s.waiter))
+        {
+            waiter.cancel();
+        }
+        drop((buffer, receivers, senders));
+    }
+}
+
+/// The rules themselves. All of these run under the lock.
+impl<T, W: Wake> State<T, W> {
+    /// Hands `value` to the first receiver that still wants it, or gives it back.
+    #[inline]
+    fn hand_over(&mut self, mut value: T, after: &mut After<T, W>) -> Result<(), T> {
+        while let Some(receiver) = self.receivers.pop_front() {
+            match receiver.waiter.settle(Outcome::Received(value)) {
+                Ok(()) => {
+                    after.wake_later(receiver.waker);
+                    return Ok(());
+                }
+                Err(Outcome::Received(back)) => {
+                    value = back;
+                    after.drop_later(Dead::Receiver(receiver));
+                }
+                Err(_) => unreachable!("settle gives back what it was given"),
+            }
+        }
+        Err(value)
+    }
+
+    /// Takes the value of the first parked sender that still wants to send.
+    #[inline]
+    fn take_from_sender(&mut self, after: &mut After<T, W>) -> Option<T> {
+        while let Some(sender) = self.senders.pop_front() {
+            if sender.waiter.settle(Outcome::Sent).is_ok() {
+                after.wake_later(sender.waker);
+                return Some(sender.value);
+            }
+            after.drop_later(Dead::Sender(sender));
+        }
+        None
+    }
+
+    /// C3, in this order: closed, parked receiver, room, full.
+    #[inline]
+    fn send(&mut self, capacity: usize, value: T, after: &mut After<T, W>) -> Result<(), TrySendError<T>> {
+        if self.closed {
+            return Err(TrySendError::Closed(value));
+        }
+        let value = if self.receivers.is_empty() {
+            value
+        } else {
+            match self.hand_over(value, after) {
+                Ok(()) => return Ok(()),
+                Err(value) => value,
+            }
+        };
+        if self.buffer.len() < capacity {
+            self.buffer.push_back(value);
+            return Ok(());
+        }
+        Err(TrySendError::Full(value))
+    }
+
+    /// C4: the head of the buffer first, whose place the first parked sender's value takes at the
+    /// tail; with an empty buffer the first parked sender itself; then closed, then empty.
+    #[inline]
+    fn recv(&mut self, capacity: usize, after: &mut After<T, W>) -> Result<T, TryRecvError> {
+        if let Some(value) = self.buffer.pop_front() {
+            if !self.senders.is_empty() && self.buffer.len() < capacity {
+                if let Some(next) = self.take_from_sender(after) {
+                    self.buffer.push_back(next);
+                }
+            }
+            return Ok(value);
+        }
+        if !self.senders.is_empty() {
+            if let Some(value) = self.take_from_sender(after) {
+                return Ok(value);
+            }
+        }
+        Err(if self.closed {
+            TryRecvError::Closed
+        } else {
+            TryRecvError::Empty
+        })
+    }
+}

@@ -1,0 +1,44 @@
+//! The core of gochan: everything that waits, and nothing that knows Python.
+//!
+//! One idea carries the crate: *a waiter is queued on a primitive, and exactly one peer claims it,
+//! hands it its result and wakes it.* A primitive never asks who waits. It is generic over
+//!
+//! * `T`, the value that travels, and
+//! * `W: Wake`, the way to wake whoever waits: a thread, an asyncio task, a goroutine.
+//!
+//! Layers, downwards only; twins on one line do not use each other:
+//!
+//! ```text
+//! channel, wait_group
+//! wait_queue, wake_list
+//! waiter, parker
+//! lock, clock, error
+//! sys                  (std, loom or shuttle)
+//! ```
+//!
+//! Three rules hold in every file:
+//!
+//! 1. **Hand over, never wake-and-retry.** A woken waiter already owns its result.
+//! 2. **Under a lock only memory moves.** No wake, and no drop of a `T` or `W`: both may run foreign
+//!    code. They are gathered in a [`wake_list::WakeList`] and happen after the unlock.
+//! 3. **The claim decides.** A peer that completes a waiter and the waiter's own cancellation meet
+//!    in one atomic step in [`waiter::Waiter`]; whoever comes second learns that it lost.
+
+#![forbid(unsafe_code)]
+
+pub mod channel;
+pub mod clock;
+pub mod error;
+pub mod lock;
+pub mod parker;
+pub mod sys;
+pub mod wait_group;
+pub mod wait_queue;
+pub mod waiter;
+pub mod wake_list;
+
+pub use channel::Channel;
+pub use parker::Parker;
+pub use wait_group::WaitGroup;
+pub use waiter::{Outcome, Waiter};
+pub use wake_list::Wake;

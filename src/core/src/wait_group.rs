@@ -1,0 +1,125 @@
+//! Go's `sync.WaitGroup`: a counter that many add to and many wait for to be zero.
+//!
+//! Invariants, whenever the lock is free:
+//! * The counter is never negative.
+//! * While the counter is zero nobody is parked; reaching zero releases all waiters at once (W3). So
+//!   the misuse that Go can only guess at (an add that races with the release, W4) can not happen:
+//!   whoever waits after the release waits for the next round.
+
+use crate::error::AddError;
+use crate::lock::{Lock, Rank};
+use crate::sys::Arc;
+use crate::wait_queue::{Ticket, WaitQueue};
+use crate::waiter::{Outcome, Waiter};
+use crate::wake_list::{Wake, WakeList};
+
+#[derive(Debug)]
+pub struct WaitGroup<T, W: Wake> {
+    /// What may not happen under it: a wake, a drop of a `W`, any Python.
+    state: Lock<State<T, W>>,
+}
+
+/// Guarded by `WaitGroup::state`, all of it.
+#[derive(Debug)]
+struct State<T, W> {
+    count: i64,
+    waiters: WaitQueue<Parked<T, W>>,
+}
+
+#[derive(Debug)]
+struct Parked<T, W> {
+    waiter: Arc<Waiter<T>>,
+    waker: W,
+}
+
+/// How a wait began.
+#[derive(Debug, PartialEq, Eq)]
+pub enum WaitStart {
+    Released,
+    Parked(Ticket),
+}
+
+impl<T, W: Wake> WaitGroup<T, W> {
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            state: Lock::new(
+                Rank::Group,
+                State {
+                    count: 0,
+                    waiters: WaitQueue::new(),
+                },
+            ),
+        }
+    }
+
+    pub fn count(&self) -> i64 {
+        self.state.lock().count
+    }
+
+    /// Number of parked waiters.
+    pub fn parked(&self) -> usize {
+        self.state.lock().waiters.len()
+    }
+
+    /// Adds to the counter. An error leaves it as it was.
+    pub fn add(&self, delta: i64) -> Result<(), AddError> {
+        let mut after: WakeList<W, Parked<T, W>> = WakeList::new();
+        {
+            let mut state = self.state.lock();
+            let count = state.count.checked_add(delta).ok_or(AddError::Overflow)?;
+            if count < 0 {
+                return Err(AddError::Negative);
+            }
+            state.count = count;
+            if count == 0 {
+                while let Some(parked) = state.waiters.pop_front() {
+                    if parked.waiter.settle(Outcome::Released).is_ok() {
+                        after.wake_later(parked.waker);
+                    } else {
+                        after.drop_later(parked);
+                    }
+                }
+            }
+        }
+        after.run();
+        Ok(())
+    }
+
+    /// Returns at once when the counter is zero, else parks `waiter`, which is settled with
+    /// [`Outcome::Released`].
+    pub fn wait_or_park(&self, waiter: &Arc<Waiter<T>>, waker: W) -> WaitStart {
+        let mut state = self.state.lock();
+        if state.count == 0 {
+            drop(state);
+            drop(waker);
+            return WaitStart::Released;
+        }
+        let waiter = Arc::clone(waiter);
+        WaitStart::Parked(state.waiters.push_back(Parked { waiter, waker }))
+    }
+
+    /// Takes the node of a cancelled waiter out. Call only after [`Waiter::cancel`] returned true.
+    pub fn forget(&self, ticket: Ticket) {
+        let node = self.state.lock().waiters.remove(ticket);
+        drop(node);
+    }
+
+    /// Shows every waker, once each. False, with nothing shown, when the lock is held.
+    pub fn try_visit(&self, visit: &mut dyn FnMut(&W)) -> bool {
+        let Some(state) = self.state.try_lock() else {
+            return false;
+        };
+        state.waiters.iter().for_each(|parked| visit(&parked.waker));
+        true
+    }
+
+    /// Lets go of all waiters, for a garbage collector that found the group unreachable.
+    pub fn clear(&self) {
+        let waiters = std::mem::replace(&mut self.state.lock().waiters, WaitQueue::new());
+        for parked in waiters.iter() {
+            parked.waiter.cancel();
+        }
+        drop(waiters);
+    }
+}

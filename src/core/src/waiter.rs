@@ -1,0 +1,171 @@
+//! One party that waits for one operation.
+//!
+//! Invariants:
+//! * A waiter is *waiting* until exactly one of two things happens, once: a peer settles it with an
+//!   [`Outcome`], or its own host cancels it. Both go through one lock, so exactly one of them wins
+//!   and the other learns that it lost. There is no state in between ("claimed, result on its way"):
+//!   a canceller that lost finds the result complete.
+//! * [`Waiter::is_settled`] becomes true after the outcome is in place; it is the only thing a host
+//!   may look at while it is not attached to the interpreter, because the outcome may hold a value
+//!   that only attached threads may touch.
+//! * A waiter made before a `fork()` has nobody behind it in the child; nobody can settle it there.
+//!
+//! The tempting alternative is an atomic word for the claim beside an `UnsafeCell` for the result.
+//! It costs the same two atomic operations, needs unsafe code and a third state in which a canceller
+//! must spin. Measured difference: none that the benchmarks can see.
+
+use crate::lock::{Lock, Rank};
+use crate::sys::atomic::{AtomicBool, Ordering};
+
+/// What a waiter was woken with.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome<T> {
+    /// The value of a parked sender was taken by a receiver, or moved into the buffer.
+    Sent,
+    /// A parked receiver was handed this value.
+    Received(T),
+    /// The channel was closed.
+    Closed,
+    /// A wait group's counter reached zero.
+    Released,
+}
+
+#[derive(Debug)]
+enum State<T> {
+    Waiting,
+    Settled(Outcome<T>),
+    /// Cancelled by its host, or settled and the outcome taken.
+    Over,
+}
+
+#[derive(Debug)]
+pub struct Waiter<T> {
+    /// What may not happen under it: anything but moving an outcome in or out.
+    state: Lock<State<T>>,
+    /// Written once, after `state` became settled; read without the lock.
+    settled: AtomicBool,
+    /// Which process made it: see [`epoch`].
+    epoch: u32,
+}
+
+impl<T> Waiter<T> {
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            state: Lock::new(Rank::Waiter, State::Waiting),
+            settled: AtomicBool::new(false),
+            epoch: epoch::current(),
+        }
+    }
+
+    /// The peer's side: settles the waiter, or gives the outcome back when there is nobody to take it.
+    ///
+    /// May be called under a primitive's lock. The caller wakes the waiter's host after the unlock.
+    #[inline]
+    pub fn settle(&self, outcome: Outcome<T>) -> Result<(), Outcome<T>> {
+        if self.epoch != epoch::current() {
+            return Err(outcome);
+        }
+        let mut state = self.state.lock();
+        if !matches!(*state, State::Waiting) {
+            return Err(outcome);
+        }
+        *state = State::Settled(outcome);
+        // Under the lock, so that settled implies a readable outcome for whoever sees the flag.
+        self.settled.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// The host's side: true when the wait ended here and no peer will ever settle it;
+    /// false when a peer was first, so that an outcome is there to be taken.
+    #[inline]
+    pub fn cancel(&self) -> bool {
+        let mut state = self.state.lock();
+        if matches!(*state, State::Waiting) {
+            *state = State::Over;
+            return true;
+        }
+        false
+    }
+
+    /// Whether an outcome was put here at some time. Needs no lock.
+    #[inline]
+    pub fn is_settled(&self) -> bool {
+        self.settled.load(Ordering::Acquire)
+    }
+
+    /// Takes the outcome, once.
+    #[inline]
+    pub fn take(&self) -> Option<Outcome<T>> {
+        let mut state = self.state.lock();
+        match std::mem::replace(&mut *state, State::Over) {
+            State::Settled(outcome) => Some(outcome),
+            State::Waiting => {
+                *state = State::Waiting;
+                None
+            }
+            State::Over => None,
+        }
+    }
+
+    /// Shows the value of an outcome that nobody took yet, for a garbage collector. `visit` runs
+    /// under the lock and may only look. False when the lock is held, by this very thread then.
+    pub fn try_visit(&self, visit: &mut dyn FnMut(&T)) -> bool {
+        let Some(state) = self.state.try_lock() else {
+            return false;
+        };
+        if let State::Settled(Outcome::Received(value)) = &*state {
+            visit(value);
+        }
+        true
+    }
+}
+
+/// Counts the forks this process descends from.
+///
+/// After `fork()` only the forking thread lives on, but the queues still hold the waiters of all the
+/// others. A waiter remembers the epoch it was made in; one of an earlier epoch can not be settled,
+/// so a hand-over passes it by as it would a cancelled one.
+pub mod epoch {
+    // Always std's: it is written only in a freshly forked child, where there is one thread.
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    static EPOCH: AtomicU32 = AtomicU32::new(0);
+
+    #[inline]
+    pub fn current() -> u32 {
+        EPOCH.load(Ordering::Relaxed)
+    }
+
+    /// To be called in the child, before anything else of gochan.
+    pub fn forked() {
+        EPOCH.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settle_once_take_once() {
+        let waiter = Waiter::new();
+        assert!(!waiter.is_settled());
+        assert_eq!(waiter.take(), None);
+        assert_eq!(waiter.settle(Outcome::Received(1)), Ok(()));
+        assert!(waiter.is_settled());
+        assert_eq!(waiter.settle(Outcome::Received(2)), Err(Outcome::Received(2)));
+        assert!(!waiter.cancel());
+        assert_eq!(waiter.take(), Some(Outcome::Received(1)));
+        assert_eq!(waiter.take(), None);
+    }
+
+    #[test]
+    fn cancelled_gives_the_value_back() {
+        let waiter = Waiter::new();
+        assert!(waiter.cancel());
+        assert!(!waiter.cancel());
+        assert_eq!(waiter.settle(Outcome::Received(3)), Err(Outcome::Received(3)));
+        assert!(!waiter.is_settled());
+    }
+}
