@@ -1,0 +1,37 @@
+"""The bottom of every goroutine thread.
+
+It is Python on purpose: an interpreter that exits while a goroutine runs ends such a thread in a way
+that a Rust frame below the user's function would turn into an abort of the process.
+"""
+
+import sys
+
+
+def serve(jobs):
+    """Runs one job after the other, until none has come for a while."""
+    for job in jobs:
+        _trace_as_threading_would()
+        _run(job)
+        del job  # not to be kept alive by an idle thread
+
+
+def _run(job):
+    context, function, args, kwargs = job.begin()
+    try:
+        value = context.run(function, *args, **kwargs)
+    except BaseException as error:
+        job.fail(error)
+    else:
+        job.finish(value)
+
+
+def _trace_as_threading_would():
+    """Debuggers and coverage set their hook with `threading.settrace`; this is a thread like others."""
+    threading = sys.modules.get("threading")
+    if threading is None:
+        return
+    trace, profile = threading.gettrace(), threading.getprofile()
+    if trace is not None:
+        sys.settrace(trace)
+    if profile is not None:
+        sys.setprofile(profile)

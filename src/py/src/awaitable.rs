@@ -1,0 +1,393 @@
+//! The awaitable face of an [`Operation`]: what `ch.arecv()` returns.
+//!
+//! It is its own iterator and has the methods of a coroutine (`send`, `throw`, `close`), so asyncio
+//! takes it wherever it takes a coroutine: `create_task`, `gather`, `wait_for`, `asyncio.run`.
+//!
+//! A ready operation completes within the first step; it never suspends. Up to 3.11 `await` calls the
+//! slot `am_send`, from 3.12 on `tp_iternext`; PyO3 offers no `am_send`, and returning a value through
+//! its `__next__` makes an exception object each time. So both slots are filled by hand after the
+//! type was made ([`fill_slots`]).
+//!
+//! Invariants:
+//! * `state` is locked for the whole of a step, by `try_lock` only: a second thread or a reentrant
+//!   call gets an error, nobody ever waits for it.
+//! * An operation is used once. A value that was not handed over goes with it.
+
+use crate::aio::{AioWaiter, LoopHost};
+use crate::deferred;
+use crate::error;
+use crate::host;
+use crate::limit::Limit;
+use crate::operation::{Operation, Parked};
+use crate::wake::{ValueWaiter, Waker};
+use gochan_core::sys::Arc;
+use parking_lot::Mutex;
+use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning};
+use pyo3::ffi;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use std::ffi::CString;
+
+#[pyclass(frozen, freelist = 128, weakref, module = "gochan", name = "_Operation")]
+#[derive(Debug)]
+pub struct Awaitable {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Not awaited yet.
+    New(Operation, Limit),
+    /// A task waits.
+    Parked(Operation, Limit, Py<AioWaiter>),
+    /// A step is under way, or the operation is over.
+    Over,
+}
+
+/// How one step ended, apart from an error.
+enum Step {
+    Return(Py<PyAny>),
+    Yield(Py<AioWaiter>),
+}
+
+impl Awaitable {
+    #[inline]
+    pub fn new(py: Python<'_>, operation: Operation, limit: Limit) -> PyResult<Bound<'_, Self>> {
+        Bound::new(
+            py,
+            Self {
+                state: Mutex::new(State::New(operation, limit)),
+            },
+        )
+    }
+
+    fn step(slf: &Bound<'_, Self>) -> PyResult<Step> {
+        let py = slf.py();
+        let Some(mut state) = slf.get().state.try_lock() else {
+            return Err(PyRuntimeError::new_err(
+                "this operation is being awaited by another task already",
+            ));
+        };
+        match std::mem::replace(&mut *state, State::Over) {
+            State::New(mut operation, limit) => {
+                if let Some(result) = operation.attempt(py)? {
+                    return Ok(Step::Return(result));
+                }
+                if limit.is_now() {
+                    return Err(timed_out(py, &operation, limit));
+                }
+                match park(py, &mut operation, limit)? {
+                    Step::Yield(waiter) => {
+                        *state = State::Parked(operation, limit, waiter.clone_ref(py));
+                        Ok(Step::Yield(waiter))
+                    }
+                    done @ Step::Return(_) => Ok(done),
+                }
+            }
+            State::Parked(mut operation, limit, waiter) => {
+                if !waiter.get().has_ended() {
+                    // Resumed by somebody else's hand: wait on.
+                    waiter.get().rearm();
+                    let again = waiter.clone_ref(py);
+                    *state = State::Parked(operation, limit, waiter);
+                    return Ok(Step::Yield(again));
+                }
+                let (registration, is_timeout) = waiter.get().end(py);
+                if is_timeout {
+                    return Err(timed_out(py, &operation, limit));
+                }
+                match registration.and_then(|mut registration| registration.take()) {
+                    Some(outcome) => operation.finish(py, outcome).map(Step::Return),
+                    None => Err(PyRuntimeError::new_err("the wait was cancelled")),
+                }
+            }
+            State::Over => Err(PyRuntimeError::new_err(
+                "cannot await this operation again: an awaitable of gochan works once, make a new one",
+            )),
+        }
+    }
+
+    /// Ends the operation from outside: a wait is cancelled, a value that was handed over goes back.
+    fn abort(&self, py: Python<'_>) -> PyResult<()> {
+        let Some(mut state) = self.state.try_lock() else {
+            return Err(PyRuntimeError::new_err(
+                "this operation is being awaited right now",
+            ));
+        };
+        let old = std::mem::replace(&mut *state, State::Over);
+        drop(state);
+        if let State::Parked(_, _, waiter) = &old {
+            drop(waiter.get().end(py));
+        }
+        drop(old);
+        Ok(())
+    }
+}
+
+fn park(py: Python<'_>, operation: &mut Operation, limit: Limit) -> PyResult<Step> {
+    let (_, name) = operation.names();
+    let Some(event_loop) = host::running_loop(py)? else {
+        return Err(PyRuntimeError::new_err(format!(
+            "{name} on {} has to wait, but no asyncio event loop runs in this thread; \
+             await it in a task, or use the blocking form",
+            operation.on(py)
+        )));
+    };
+    let host = LoopHost::of(&event_loop)?;
+    let waiter = AioWaiter::new(py, host, name)?;
+    let place = Arc::new(ValueWaiter::new());
+    match operation.park(py, &place, Waker::Asyncio(waiter.clone_ref(py)))? {
+        Parked::Not(result) => return Ok(Step::Return(result)),
+        Parked::In(registration) => waiter.get().queued(registration),
+    }
+    // The loop may now go to sleep in its selector, which knows nothing of threads that wait for a wake.
+    deferred::flush();
+    if let Limit::After(span) = limit {
+        // An error drops the waiter's registration with the awaitable, which takes the wait back.
+        if let Err(error) = AioWaiter::expire_after(waiter.bind(py), span.as_secs_f64()) {
+            drop(waiter.get().end(py));
+            return Err(error);
+        }
+    }
+    Ok(Step::Yield(waiter))
+}
+
+fn timed_out(py: Python<'_>, operation: &Operation, limit: Limit) -> PyErr {
+    let (_, name) = operation.names();
+    error::timed_out(name, limit.span(), &operation.on(py))
+}
+
+#[pymethods]
+impl Awaitable {
+    fn __await__<'py>(slf: Bound<'py, Self>) -> Bound<'py, Self> {
+        slf
+    }
+
+    fn __iter__<'py>(slf: Bound<'py, Self>) -> Bound<'py, Self> {
+        slf
+    }
+
+    /// Makes the type an iterator; the slot itself is replaced by `slots::iternext`.
+    fn __next__(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
+        Self::send(slf, slf.py().None().bind(slf.py()))
+    }
+
+    fn send(slf: &Bound<'_, Self>, _value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        match Self::step(slf)? {
+            Step::Yield(waiter) => Ok(waiter.into_any()),
+            Step::Return(result) => Err(slots::stop_iteration(result.into_bound(slf.py()))),
+        }
+    }
+
+    #[pyo3(signature = (kind, value=None, traceback=None, /))]
+    fn throw(
+        slf: &Bound<'_, Self>,
+        kind: &Bound<'_, PyAny>,
+        value: Option<&Bound<'_, PyAny>>,
+        traceback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        let value = value.filter(|value| !value.is_none());
+        let error = match value {
+            Some(value) if value.is_instance_of::<pyo3::exceptions::PyBaseException>() => value.clone(),
+            Some(value) => kind.call1((value,))?,
+            None if kind.is_instance_of::<pyo3::exceptions::PyBaseException>() => kind.clone(),
+            None => kind.call0()?,
+        };
+        if let Some(traceback) = traceback.filter(|traceback| !traceback.is_none()) {
+            error.setattr("__traceback__", traceback)?;
+        }
+        slf.get().abort(slf.py())?;
+        Err(PyErr::from_value(error))
+    }
+
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        self.abort(py)
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> String {
+        let py = slf.py();
+        let Some(state) = slf.get().state.try_lock() else {
+            return "<gochan operation, running>".into();
+        };
+        match &*state {
+            State::New(operation, _) => format!("<gochan {} on {}>", operation.names().1, operation.on(py)),
+            State::Parked(operation, ..) => {
+                format!("<gochan {} waiting on {}>", operation.names().1, operation.on(py))
+            }
+            State::Over => "<gochan operation, over>".into(),
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self.state.try_lock().as_deref() {
+            Some(State::New(operation, _)) => operation.traverse(visit),
+            Some(State::Parked(operation, _, waiter)) => {
+                operation.traverse(visit)?;
+                visit.call(waiter)
+            }
+            Some(State::Over) | None => Ok(()),
+        }
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        let _ = self.abort(py);
+    }
+}
+
+impl Drop for Awaitable {
+    fn drop(&mut self) {
+        match std::mem::replace(self.state.get_mut(), State::Over) {
+            State::Over => {}
+            State::New(operation, _) => never_awaited(&operation),
+            State::Parked(operation, _, waiter) => {
+                // A coroutine that was destroyed while it waited. The queue may still hold the waiter.
+                Python::attach(|py| drop(waiter.get().end(py)));
+                drop(operation);
+            }
+        }
+    }
+}
+
+/// What Python says of a coroutine that nobody awaited.
+#[cold]
+fn never_awaited(operation: &Operation) {
+    if matches!(operation, Operation::Ready { .. } | Operation::Close { .. }) {
+        return;
+    }
+    Python::attach(|py| {
+        let pending = PyErr::take(py);
+        let message = format!("{} was never awaited", operation.names().1);
+        let category = py.get_type::<PyRuntimeWarning>();
+        if let Ok(message) = CString::new(message) {
+            if let Err(error) = PyErr::warn(py, &category, &message, 1) {
+                error.write_unraisable(py, None);
+            }
+        }
+        if let Some(pending) = pending {
+            pending.restore(py);
+        }
+    });
+}
+
+pub use slots::fill_slots;
+
+mod slots {
+    //! `am_send` and `tp_iternext` by hand.
+
+    use super::{Awaitable, Bound, PyAny, PyErr, PyResult, Python, Step, ffi};
+    use pyo3::exceptions::PyStopIteration;
+    use pyo3::prelude::*;
+    use std::panic::AssertUnwindSafe;
+
+    /// # Safety
+    /// To be called once, attached, while nobody uses the type yet.
+    pub unsafe fn fill_slots(py: Python<'_>) {
+        let class = py.get_type::<Awaitable>().as_type_ptr();
+        // SAFETY: a heap type has its own `tp_as_async`; nobody looks at it concurrently.
+        unsafe {
+            (*class).tp_iternext = Some(iternext);
+            (*(*class).tp_as_async).am_send = Some(am_send);
+            ffi::PyType_Modified(class);
+        }
+    }
+
+    /// Runs one step for a slot: a panic becomes a Python exception, as in PyO3's own trampolines.
+    unsafe fn step(object: *mut ffi::PyObject) -> PyResult<Step> {
+        Python::attach(|py| {
+            // SAFETY: the slot is called with an instance of its type, which is alive.
+            let slf = unsafe { Bound::from_borrowed_ptr(py, object).cast_into_unchecked::<Awaitable>() };
+            std::panic::catch_unwind(AssertUnwindSafe(|| Awaitable::step(&slf))).unwrap_or_else(|_| {
+                Err(pyo3::exceptions::PySystemError::new_err(
+                    "panic in an operation of gochan",
+                ))
+            })
+        })
+    }
+
+    fn restore(error: PyErr) {
+        Python::attach(|py| error.restore(py));
+    }
+
+    unsafe extern "C" fn am_send(
+        object: *mut ffi::PyObject,
+        _argument: *mut ffi::PyObject,
+        result: *mut *mut ffi::PyObject,
+    ) -> ffi::PySendResult {
+        // SAFETY: `result` is the caller's out-parameter.
+        let put = |pointer| unsafe { *result = pointer };
+        // SAFETY: called as a slot.
+        match unsafe { step(object) } {
+            Ok(Step::Return(value)) => {
+                put(value.into_ptr());
+                ffi::PySendResult::PYGEN_RETURN
+            }
+            Ok(Step::Yield(waiter)) => {
+                put(waiter.into_ptr());
+                ffi::PySendResult::PYGEN_NEXT
+            }
+            Err(error) => {
+                restore(error);
+                put(std::ptr::null_mut());
+                ffi::PySendResult::PYGEN_ERROR
+            }
+        }
+    }
+
+    unsafe extern "C" fn iternext(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+        // SAFETY: called as a slot.
+        match unsafe { step(object) } {
+            Ok(Step::Yield(waiter)) => waiter.into_ptr(),
+            Ok(Step::Return(value)) => {
+                // SAFETY: attached, in a slot.
+                unsafe { raise_stop_iteration(value.into_ptr()) };
+                std::ptr::null_mut()
+            }
+            Err(error) => {
+                restore(error);
+                std::ptr::null_mut()
+            }
+        }
+    }
+
+    pub fn stop_iteration(value: Bound<'_, PyAny>) -> PyErr {
+        let py = value.py();
+        // Called with one argument even for a tuple or an exception, which would be taken apart else.
+        match py.get_type::<PyStopIteration>().call1((value,)) {
+            Ok(error) => PyErr::from_value(error),
+            Err(error) => error,
+        }
+    }
+
+    /// Sets `StopIteration(value)`. From 3.12 on every `await` of a ready operation comes through here
+    /// and takes the exception apart at once, so it is made without its constructor, and without
+    /// arguments: only `value` is looked at.
+    ///
+    /// # Safety
+    /// Attached; the reference to `value` goes over.
+    unsafe fn raise_stop_iteration(value: *mut ffi::PyObject) {
+        // SAFETY: attached, and StopIteration is a plain exception class with a `tp_new`.
+        unsafe {
+            let class = ffi::PyExc_StopIteration.cast::<ffi::PyTypeObject>();
+            let empty = ffi::PyTuple_New(0);
+            let error = match (*class).tp_new {
+                Some(new) if !empty.is_null() => new(class, empty, std::ptr::null_mut()),
+                _ => std::ptr::null_mut(),
+            };
+            ffi::Py_XDECREF(empty);
+            if error.is_null() {
+                ffi::Py_DECREF(value);
+                return;
+            }
+            let slot = &raw mut (*error.cast::<ffi::PyStopIterationObject>()).value;
+            let old = std::mem::replace(&mut *slot, value);
+            ffi::Py_XDECREF(old);
+            #[cfg(Py_3_12)]
+            ffi::PyErr_SetRaisedException(error);
+            #[cfg(not(Py_3_12))]
+            {
+                ffi::Py_INCREF(ffi::PyExc_StopIteration);
+                ffi::PyErr_Restore(ffi::PyExc_StopIteration, error, std::ptr::null_mut());
+            }
+        }
+    }
+}

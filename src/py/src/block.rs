@@ -1,0 +1,142 @@
+//! The thread host: how a blocking form waits.
+//!
+//! The thread lets go of the GIL, wakes those it owes a wake, and sleeps on its own [`Parker`]. While
+//! it is detached it looks only at [`Waiter::is_settled`](gochan_core::Waiter::is_settled), never at a
+//! value. A main thread is woken by signals too, so that Ctrl-C works at once.
+
+use crate::deferred;
+use crate::error;
+use crate::goroutine;
+use crate::host;
+use crate::limit::Limit;
+use crate::operation::{Operation, Parked};
+use crate::wake::{ValueWaiter, Waker};
+use gochan_core::clock::{Clock, Instant, Monotonic};
+use gochan_core::parker::{Parker, Woken};
+use gochan_core::sys::Arc;
+use pyo3::prelude::*;
+use std::time::Duration;
+
+thread_local! {
+    /// One token for all waits of this thread; a waiter that was cancelled leaves it behind at most once.
+    static PARKER: Arc<Parker> = Arc::new(Parker::new());
+}
+
+/// Between the last look for signals and the sleep, a signal can slip in and wake nobody. So a main
+/// thread looks again, at growing distances: soon enough for a user, rare enough to cost nothing.
+const FIRST_LOOK: Duration = Duration::from_millis(20);
+const LAST_LOOK: Duration = Duration::from_millis(500);
+/// Where a signal does not end the sleep, the distance stays short.
+const WITHOUT_EINTR: Duration = Duration::from_millis(40);
+
+/// Completes `operation`, waiting for at most `limit`.
+pub fn wait(py: Python<'_>, mut operation: Operation, limit: Limit) -> PyResult<Py<PyAny>> {
+    if let Some(result) = operation.attempt(py)? {
+        return Ok(result);
+    }
+    wait_after_attempt(py, operation, limit)
+}
+
+/// As [`wait`], for an operation that could not complete a moment ago.
+#[cold]
+pub fn wait_after_attempt(py: Python<'_>, mut operation: Operation, limit: Limit) -> PyResult<Py<PyAny>> {
+    if limit.is_now() {
+        return Err(timed_out(py, &operation, limit));
+    }
+    host::refuse_in_event_loop(py, &operation)?;
+    let deadline = match limit {
+        Limit::After(span) => Some(Monotonic.now().saturating_add(span)),
+        Limit::Now | Limit::Never => None,
+    };
+    let waiter = Arc::new(ValueWaiter::new());
+    let parker = PARKER.with(Arc::clone);
+    let mut registration = match operation.park(py, &waiter, Waker::Thread(Arc::clone(&parker)))? {
+        Parked::Not(result) => return Ok(result),
+        Parked::In(registration) => registration,
+    };
+    let _state = goroutine::Waiting::enter();
+    let mut look = signals_arrive_here(py).then_some(FIRST_LOOK);
+    loop {
+        match py.detach(|| sleep(&waiter, &parker, deadline, look)) {
+            Slept::Settled => break,
+            Slept::TimedOut => {
+                if registration.cancel() {
+                    return Err(timed_out(py, &operation, limit));
+                }
+                break;
+            }
+            Slept::Look => {
+                // An error drops the registration, which takes the wait back without losing a value.
+                py.check_signals()?;
+                look = look.map(|look| {
+                    if cfg!(target_os = "linux") {
+                        (look * 2).min(LAST_LOOK)
+                    } else {
+                        look
+                    }
+                });
+            }
+        }
+    }
+    match registration.take() {
+        Some(outcome) => operation.finish(py, outcome),
+        None => unreachable!("a settled waiter has an outcome, and only its host takes it"),
+    }
+}
+
+enum Slept {
+    Settled,
+    TimedOut,
+    /// Time to look for signals.
+    Look,
+}
+
+/// Runs detached: touches no Python object.
+fn sleep(waiter: &ValueWaiter, parker: &Parker, deadline: Option<Instant>, look: Option<Duration>) -> Slept {
+    deferred::flush();
+    let next_look = look.map(|look| {
+        let look = if cfg!(target_os = "linux") {
+            look
+        } else {
+            WITHOUT_EINTR
+        };
+        Monotonic.now().saturating_add(look)
+    });
+    let until = match (deadline, next_look) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    };
+    loop {
+        if waiter.is_settled() {
+            return Slept::Settled;
+        }
+        match parker.park(until) {
+            Woken::Unparked => {}
+            Woken::Interrupted if look.is_some() => return Slept::Look,
+            Woken::Interrupted => {}
+            Woken::TimedOut if waiter.is_settled() => return Slept::Settled,
+            Woken::TimedOut if deadline.is_some() && until == deadline => return Slept::TimedOut,
+            Woken::TimedOut => return Slept::Look,
+        }
+    }
+}
+
+fn timed_out(py: Python<'_>, operation: &Operation, limit: Limit) -> PyErr {
+    let (blocking, _) = operation.names();
+    error::timed_out(blocking, limit.span(), &operation.on(py))
+}
+
+/// Whether Python runs its signal handlers in this thread.
+fn signals_arrive_here(py: Python<'_>) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        let _ = py;
+        rustix::thread::gettid() == rustix::process::getpid()
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        // Without a way to know, look: it does nothing in other threads.
+        let _ = py;
+        true
+    }
+}

@@ -1,0 +1,453 @@
+//! `Chan`, `SendChan` and `RecvChan`.
+//!
+//! ```text
+//! _ChanBase        the core, or a view of it; what both directions have
+//!  |-- SendChan    adds what sends       type(ch.sender)
+//!  |-- RecvChan    adds what receives    type(ch.receiver)
+//!       `-- Chan(SendChan, RecvChan)     made with `type()` in `chan_type.rs`: PyO3 knows one base only
+//! ```
+//!
+//! One core has one Python object that owns it and shows it to the collector; a view holds that owner.
+
+use crate::awaitable::Awaitable;
+use crate::block;
+use crate::chan_iter::{ChanAsyncIter, ChanIter};
+use crate::error;
+use crate::gc;
+use crate::limit::Limit;
+use crate::operation::{self, Face, Operation};
+use crate::value::Value;
+use crate::wake::ChanCore;
+use gochan_core::error::{TryRecvError, TrySendError};
+use gochan_core::sys::Arc;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::ffi;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::pyclass_init::PyClassInitializer;
+use pyo3::types::PyType;
+
+#[pyclass(subclass, frozen, weakref, generic, module = "gochan", name = "_ChanBase")]
+#[derive(Debug)]
+pub struct ChanBase {
+    core: Arc<ChanCore>,
+    /// `None`: this object owns the core. Else a view, and this is the owner.
+    owner: Option<Py<PyAny>>,
+}
+
+impl ChanBase {
+    pub fn owning(capacity: usize) -> Self {
+        Self {
+            core: Arc::new(ChanCore::new(capacity)),
+            owner: None,
+        }
+    }
+
+    /// A view of a core that `owner` shows to the collector.
+    pub fn view(core: &Arc<ChanCore>, owner: Py<PyAny>) -> Self {
+        Self {
+            core: Arc::clone(core),
+            owner: Some(owner),
+        }
+    }
+
+    #[inline]
+    pub fn core(&self) -> &Arc<ChanCore> {
+        &self.core
+    }
+
+    fn address(&self) -> usize {
+        Arc::as_ptr(&self.core).addr()
+    }
+
+    /// For messages and `repr`; runs no Python of the user's.
+    pub fn describe(slf: &Bound<'_, Self>) -> String {
+        let name = slf
+            .get_type()
+            .name()
+            .map_or_else(|_| "Chan".into(), |name| name.to_string());
+        let core = slf.get().core();
+        let (receivers, senders) = core.parked();
+        let state = if core.is_closed() { "closed" } else { "open" };
+        format!(
+            "<gochan.{name} at {:#x} len={} cap={} receivers={receivers} senders={senders} {state}>",
+            slf.get().address(),
+            core.len(),
+            core.capacity(),
+        )
+    }
+}
+
+#[pymethods]
+impl ChanBase {
+    /// Whether the channel is closed. Buffered values may still be there to receive.
+    #[getter]
+    fn closed(&self) -> bool {
+        self.core.is_closed()
+    }
+
+    /// How many values the channel buffers; 0 for a rendezvous. Go's cap().
+    #[getter]
+    fn capacity(&self) -> usize {
+        self.core.capacity()
+    }
+
+    fn __len__(&self) -> usize {
+        self.core.len()
+    }
+
+    #[allow(clippy::unused_self)]
+    fn __bool__(&self) -> bool {
+        true
+    }
+
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> Option<bool> {
+        // None is NotImplemented's stand-in: PyO3 turns a type that does not match into it by itself.
+        let other = other.cast::<Self>().ok()?;
+        Some(Arc::ptr_eq(&self.core, &other.get().core))
+    }
+
+    fn __hash__(&self) -> usize {
+        // Addresses are multiples of 16; the low bits are what a dict looks at first.
+        self.address().rotate_right(4)
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> String {
+        Self::describe(slf)
+    }
+
+    fn __reduce__(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let name = slf.get_type().name()?;
+        Err(PyTypeError::new_err(format!(
+            "cannot copy or pickle a {name}: a channel is one place that many share; pass the object itself"
+        )))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match &self.owner {
+            Some(owner) => visit.call(owner),
+            None => gc::visit_chan(visit, &self.core),
+        }
+    }
+
+    fn __clear__(&self) {
+        // A view has nothing of its own that could be part of a cycle except its owner, which is
+        // cleared itself.
+        if self.owner.is_none() {
+            self.core.clear();
+        }
+    }
+}
+
+/// A capacity as users give it.
+fn capacity(given: Option<&Bound<'_, PyAny>>) -> PyResult<usize> {
+    let Some(given) = given else {
+        return Ok(0);
+    };
+    // SAFETY: attached, a live object.
+    if unsafe { ffi::PyIndex_Check(given.as_ptr()) } == 0 {
+        let kind = given.get_type().name()?;
+        return Err(PyTypeError::new_err(format!(
+            "Chan(): capacity must be an int, not {kind}"
+        )));
+    }
+    // SAFETY: attached, a live object; a new reference or null with an error.
+    let int = unsafe { Bound::from_owned_ptr_or_err(given.py(), ffi::PyNumber_Index(given.as_ptr()))? };
+    int.extract::<usize>()
+        .ok()
+        .filter(|&capacity| capacity <= MAX_CAPACITY)
+        .ok_or_else(|| {
+            PyValueError::new_err(format!(
+                "Chan(): capacity must be between 0 and {MAX_CAPACITY}, not {int}"
+            ))
+        })
+}
+
+/// A buffer with one pointer per value must fit the address space (Go: makechan: size out of range).
+const MAX_CAPACITY: usize = isize::MAX as usize / size_of::<Value>();
+
+/// Makes a `Chan` for whichever of the two bases the interpreter asks, and refuses the bases themselves.
+fn construct<'py, T>(
+    class: &Bound<'py, PyType>,
+    given: Option<&Bound<'py, PyAny>>,
+    view: &str,
+) -> PyResult<ChanBase>
+where
+    T: pyo3::PyTypeInfo,
+{
+    if class.is(class.py().get_type::<T>()) {
+        let name = class.name()?;
+        return Err(PyTypeError::new_err(format!(
+            "{name} cannot be created by itself: make a Chan and take its .{view}"
+        )));
+    }
+    Ok(ChanBase::owning(capacity(given)?))
+}
+
+/// The send-only face of a channel: what `ch.sender` gives. Every Chan is one too.
+#[pyclass(extends = ChanBase, subclass, frozen, module = "gochan")]
+#[derive(Debug)]
+pub struct SendChan;
+
+/// The receive-only face of a channel: what `ch.receiver` gives. Every Chan is one too.
+#[pyclass(extends = ChanBase, subclass, frozen, module = "gochan")]
+#[derive(Debug)]
+pub struct RecvChan;
+
+fn base<'a, 'py, T>(slf: &'a Bound<'py, T>) -> &'a Bound<'py, ChanBase>
+where
+    T: pyo3::PyClass<BaseType = ChanBase>,
+{
+    slf.as_super()
+}
+
+fn owned(chan: &Bound<'_, ChanBase>) -> Py<ChanBase> {
+    chan.clone().unbind()
+}
+
+#[pymethods]
+impl SendChan {
+    #[new]
+    #[classmethod]
+    #[pyo3(signature = (capacity=None), text_signature = "(capacity=0)")]
+    fn new(
+        class: &Bound<'_, PyType>,
+        capacity: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<PyClassInitializer<Self>> {
+        let base = construct::<Self>(class, capacity, "sender")?;
+        Ok(PyClassInitializer::from(base).add_subclass(Self))
+    }
+
+    /// Sends a value; waits while nobody can take it. Go's `ch <- value`.
+    ///
+    /// Raises ChanClosed if the channel is closed, before or while waiting; TimeoutError after
+    /// `timeout` seconds; BlockingError if it would block a running event loop.
+    #[pyo3(signature = (value, /, *, timeout=None))]
+    fn send(
+        slf: &Bound<'_, Self>,
+        value: Bound<'_, PyAny>,
+        timeout: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let limit = Limit::parse(timeout, "Chan.send()")?;
+        let chan = base(slf);
+        match chan.get().core().try_send(Value::new(value)) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Closed(_)) => Err(operation::send_on_closed(chan)),
+            Err(TrySendError::Full(value)) => {
+                let send = Operation::Send {
+                    chan: owned(chan),
+                    value: Some(value),
+                };
+                block::wait_after_attempt(slf.py(), send, limit).map(drop)
+            }
+        }
+    }
+
+    /// Awaitable twin of `send`.
+    #[pyo3(signature = (value, /, *, timeout=None))]
+    fn asend<'py>(
+        slf: &Bound<'py, Self>,
+        value: Bound<'py, PyAny>,
+        timeout: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, Awaitable>> {
+        let limit = Limit::parse(timeout, "Chan.asend()")?;
+        let send = Operation::Send {
+            chan: owned(base(slf)),
+            value: Some(Value::new(value)),
+        };
+        Awaitable::new(slf.py(), send, limit)
+    }
+
+    /// Sends a value if that is possible at once, else raises WouldBlock. ChanClosed if it is closed.
+    #[pyo3(signature = (value, /))]
+    fn send_nowait(slf: &Bound<'_, Self>, value: Bound<'_, PyAny>) -> PyResult<()> {
+        let chan = base(slf);
+        match chan.get().core().try_send(Value::new(value)) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Closed(_)) => Err(operation::send_on_closed(chan)),
+            Err(TrySendError::Full(_)) => Err(error::would_block(
+                slf.py(),
+                format!(
+                    "send_nowait on {}: no receiver waits and no room is left",
+                    ChanBase::describe(chan)
+                ),
+            )),
+        }
+    }
+
+    /// Closes the channel. Waiting receivers see the end, waiting senders raise ChanClosed; buffered
+    /// values stay receivable. Raises ChanClosed if it is closed already. Go's `close(ch)`.
+    fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let chan = base(slf);
+        chan.get().core().close().map_err(|_| {
+            error::chan_closed(
+                slf.py(),
+                format!("close of closed channel {}", ChanBase::describe(chan)),
+            )
+        })
+    }
+
+    fn __enter__<'py>(slf: Bound<'py, Self>) -> Bound<'py, Self> {
+        slf
+    }
+
+    #[pyo3(signature = (*_exc))]
+    fn __exit__(slf: &Bound<'_, Self>, _exc: &Bound<'_, PyAny>) {
+        // Closed already is fine: leaving makes sure of it.
+        let _ = base(slf).get().core().close();
+    }
+
+    fn __aenter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Awaitable>> {
+        let result = Some(slf.clone().into_any().unbind());
+        Awaitable::new(slf.py(), Operation::Ready { result }, Limit::Never)
+    }
+
+    #[pyo3(signature = (*_exc))]
+    fn __aexit__<'py>(slf: &Bound<'py, Self>, _exc: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Awaitable>> {
+        Awaitable::new(
+            slf.py(),
+            Operation::Close {
+                chan: owned(base(slf)),
+            },
+            Limit::Never,
+        )
+    }
+}
+
+impl RecvChan {
+    fn receive(slf: &Bound<'_, Self>, face: Face, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
+        let receive = Operation::Recv {
+            chan: owned(base(slf)),
+            face,
+        };
+        let limit = Limit::parse(timeout, receive.names().0)?;
+        block::wait(slf.py(), receive, limit)
+    }
+
+    fn receive_later<'py>(
+        slf: &Bound<'py, Self>,
+        face: Face,
+        timeout: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, Awaitable>> {
+        let receive = Operation::Recv {
+            chan: owned(base(slf)),
+            face,
+        };
+        let limit = Limit::parse(timeout, receive.names().1)?;
+        Awaitable::new(slf.py(), receive, limit)
+    }
+}
+
+#[pymethods]
+impl RecvChan {
+    #[new]
+    #[classmethod]
+    #[pyo3(signature = (capacity=None), text_signature = "(capacity=0)")]
+    fn new(
+        class: &Bound<'_, PyType>,
+        capacity: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<PyClassInitializer<Self>> {
+        let base = construct::<Self>(class, capacity, "receiver")?;
+        Ok(PyClassInitializer::from(base).add_subclass(Self))
+    }
+
+    /// Receives a value; waits until there is one. Go's `<-ch`.
+    ///
+    /// Raises ChanClosed when the channel is closed and drained; TimeoutError after `timeout` seconds;
+    /// BlockingError if it would block a running event loop.
+    #[pyo3(signature = (*, timeout=None))]
+    fn recv(slf: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
+        Self::receive(slf, Face::Value, timeout)
+    }
+
+    /// Receives `(value, True)`, or `(None, False)` when the channel is closed and drained.
+    /// Go's `value, ok := <-ch`.
+    #[pyo3(signature = (*, timeout=None))]
+    fn recv_ok(slf: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
+        Self::receive(slf, Face::Pair, timeout)
+    }
+
+    /// Awaitable twin of `recv`.
+    #[pyo3(signature = (*, timeout=None))]
+    fn arecv<'py>(
+        slf: &Bound<'py, Self>,
+        timeout: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, Awaitable>> {
+        Self::receive_later(slf, Face::Value, timeout)
+    }
+
+    /// Awaitable twin of `recv_ok`.
+    #[pyo3(signature = (*, timeout=None))]
+    fn arecv_ok<'py>(
+        slf: &Bound<'py, Self>,
+        timeout: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, Awaitable>> {
+        Self::receive_later(slf, Face::Pair, timeout)
+    }
+
+    /// Receives a value that is there at once, else raises WouldBlock. ChanClosed when closed and
+    /// drained.
+    fn recv_nowait(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
+        let chan = base(slf);
+        match chan.get().core().try_recv() {
+            Ok(value) => Ok(value.into_bound(slf.py()).unbind()),
+            Err(TryRecvError::Closed) => Err(operation::recv_on_closed(chan)),
+            Err(TryRecvError::Empty) => Err(error::would_block(
+                slf.py(),
+                format!(
+                    "recv_nowait on {}: nothing is there to receive",
+                    ChanBase::describe(chan)
+                ),
+            )),
+        }
+    }
+
+    /// Waits for one value, then takes what else is there, at most `limit` in all. An empty list when
+    /// the channel is closed and drained.
+    #[pyo3(signature = (limit, /, *, timeout=None))]
+    fn recv_many(
+        slf: &Bound<'_, Self>,
+        limit: &Bound<'_, PyAny>,
+        timeout: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        Self::receive(slf, Face::Many(many(limit, "Chan.recv_many()")?), timeout)
+    }
+
+    /// Awaitable twin of `recv_many`.
+    #[pyo3(signature = (limit, /, *, timeout=None))]
+    fn arecv_many<'py>(
+        slf: &Bound<'py, Self>,
+        limit: &Bound<'py, PyAny>,
+        timeout: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, Awaitable>> {
+        Self::receive_later(slf, Face::Many(many(limit, "Chan.arecv_many()")?), timeout)
+    }
+
+    /// Receives until the channel is closed and drained. Go's `for value := range ch`.
+    fn __iter__(slf: &Bound<'_, Self>) -> ChanIter {
+        ChanIter::new(owned(base(slf)))
+    }
+
+    fn __aiter__(slf: &Bound<'_, Self>) -> ChanAsyncIter {
+        ChanAsyncIter::new(owned(base(slf)))
+    }
+}
+
+/// How many values `recv_many` takes at most.
+fn many(limit: &Bound<'_, PyAny>, operation: &str) -> PyResult<usize> {
+    // SAFETY: attached, a live object.
+    if unsafe { ffi::PyIndex_Check(limit.as_ptr()) } == 0 {
+        let kind = limit.get_type().name()?;
+        return Err(PyTypeError::new_err(format!(
+            "{operation}: limit must be an int, not {kind}"
+        )));
+    }
+    // SAFETY: attached, a live object; a new reference or null with an error.
+    let int = unsafe { Bound::from_owned_ptr_or_err(limit.py(), ffi::PyNumber_Index(limit.as_ptr()))? };
+    if int.lt(1)? {
+        return Err(PyValueError::new_err(format!(
+            "{operation}: limit must be at least 1, not {int}"
+        )));
+    }
+    Ok(int.extract::<usize>().unwrap_or(usize::MAX))
+}

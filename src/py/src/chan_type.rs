@@ -1,0 +1,199 @@
+//! The class `Chan` itself, and its fast front.
+//!
+//! `Chan` has two bases, which PyO3 can not express, so it is made by calling `type`, as a class
+//! statement would do. The methods on the hot path are put in front of the inherited ones as bare C
+//! functions of exactly this class: they do the one thing that completes at once, and leave all else
+//! (waiting, errors, keywords) to the method they stand in front of.
+//!
+//! Measured on CPython 3.11, send+recv on a buffered channel in a loop: through the inherited
+//! methods 104 ns, through these 55 ns; the rest is the check of the class on the way in, PyO3's
+//! argument parser and its trampoline. See DESIGN.md.
+
+use crate::chan::{ChanBase, RecvChan, SendChan};
+use crate::value::Value;
+use crate::wake::ChanCore;
+use gochan_core::error::TrySendError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::pyclass_init::PyClassInitializer;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyTuple, PyType};
+use std::ffi::CStr;
+use std::ptr::null_mut;
+
+const DOC: &str = "Chan(capacity=0)\n--\n\nA typed conduit between goroutines, threads and asyncio tasks. \
+Go's make(chan T, capacity).\n\n`Chan[int](3)` is the typed spelling. With capacity 0 each send waits for its \
+receiver.";
+
+/// The methods in front, and what stands behind each.
+static BEHIND_SEND: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static BEHIND_RECV: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+pub fn make(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
+    let (sends, receives) = (py.get_type::<SendChan>(), py.get_type::<RecvChan>());
+    let body = PyDict::new(py);
+    body.set_item("__slots__", PyTuple::empty(py))?;
+    body.set_item("__module__", "gochan")?;
+    body.set_item("__doc__", DOC)?;
+    for (name, getter, doc) in [
+        (
+            "sender",
+            wrap_pyfunction!(sender, py)?,
+            "The same channel, for sending only.",
+        ),
+        (
+            "receiver",
+            wrap_pyfunction!(receiver, py)?,
+            "The same channel, for receiving only.",
+        ),
+    ] {
+        let property = py.import("builtins")?.getattr("property")?;
+        body.set_item(name, property.call1((getter, py.None(), py.None(), doc))?)?;
+    }
+    let class = py
+        .get_type::<PyType>()
+        .call1(("Chan", (&sends, &receives), body))?
+        .cast_into::<PyType>()?;
+    BEHIND_SEND.get_or_try_init(py, || sends.getattr("send").map(Bound::unbind))?;
+    BEHIND_RECV.get_or_try_init(py, || receives.getattr("recv").map(Bound::unbind))?;
+    put_in_front(&class, c"send", send, BEHIND_SEND.get(py))?;
+    put_in_front(&class, c"recv", recv, BEHIND_RECV.get(py))?;
+    Ok(class)
+}
+
+#[pyfunction]
+fn sender(chan: &Bound<'_, ChanBase>) -> PyResult<Py<SendChan>> {
+    let view = ChanBase::view(chan.get().core(), chan.clone().into_any().unbind());
+    Py::new(chan.py(), PyClassInitializer::from(view).add_subclass(SendChan))
+}
+
+#[pyfunction]
+fn receiver(chan: &Bound<'_, ChanBase>) -> PyResult<Py<RecvChan>> {
+    let view = ChanBase::view(chan.get().core(), chan.clone().into_any().unbind());
+    Py::new(chan.py(), PyClassInitializer::from(view).add_subclass(RecvChan))
+}
+
+type Fast = unsafe extern "C" fn(
+    *mut ffi::PyObject,
+    *const *mut ffi::PyObject,
+    ffi::Py_ssize_t,
+    *mut ffi::PyObject,
+) -> *mut ffi::PyObject;
+
+/// Makes `function` the class's own method `name`, with the documentation of the one behind it.
+fn put_in_front(
+    class: &Bound<'_, PyType>,
+    name: &'static CStr,
+    function: Fast,
+    behind: Option<&Py<PyAny>>,
+) -> PyResult<()> {
+    let py = class.py();
+    let behind = behind.map(|behind| behind.bind(py));
+    let doc = match behind {
+        Some(behind) => {
+            let signature: String = behind.getattr("__text_signature__")?.extract()?;
+            let doc: String = behind.getattr("__doc__")?.extract()?;
+            let name = name.to_string_lossy();
+            std::ffi::CString::new(format!("{name}{signature}\n--\n\n{doc}"))?
+        }
+        None => std::ffi::CString::default(),
+    };
+    // Both live as long as the class, which is as long as the process.
+    let definition = Box::leak(Box::new(ffi::PyMethodDef {
+        ml_name: name.as_ptr(),
+        ml_meth: ffi::PyMethodDefPointer {
+            PyCFunctionFastWithKeywords: function,
+        },
+        ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
+        ml_doc: Box::leak(doc.into_boxed_c_str()).as_ptr(),
+    }));
+    // SAFETY: attached, a live class, a definition that is never freed; a new reference or null.
+    let method =
+        unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyDescr_NewMethod(class.as_type_ptr(), definition))? };
+    class.setattr(name.to_string_lossy().as_ref(), method)
+}
+
+/// The channel behind `self`.
+///
+/// # Safety
+/// Attached, and `object` is a live instance of `_ChanBase`, which the method descriptor has checked.
+#[inline]
+unsafe fn core_of<'a>(object: *mut ffi::PyObject) -> &'a ChanCore {
+    // SAFETY: the caller's promise; the caller of the method holds the object over the whole call.
+    unsafe {
+        let py = Python::assume_attached();
+        let object = Borrowed::from_ptr(py, object).cast_unchecked::<ChanBase>();
+        &*std::ptr::from_ref(object.get().core().as_ref())
+    }
+}
+
+/// Calls the method behind with the same arguments.
+#[cold]
+unsafe fn fall_back(
+    behind: &PyOnceLock<Py<PyAny>>,
+    object: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    Python::attach(|py| {
+        let Some(behind) = behind.get(py) else {
+            pyo3::exceptions::PySystemError::new_err("gochan was not initialised").restore(py);
+            return null_mut();
+        };
+        // SAFETY: the arguments of a fast call: `count` positional ones, then one for each name.
+        let result = unsafe {
+            let count = usize::try_from(count).unwrap_or(0);
+            let named = if names.is_null() {
+                0
+            } else {
+                ffi::PyTuple_GET_SIZE(names).unsigned_abs()
+            };
+            let mut all = Vec::with_capacity(1 + count + named);
+            all.push(object);
+            all.extend((0..count + named).map(|at| *arguments.add(at)));
+            ffi::PyObject_Vectorcall(behind.as_ptr(), all.as_ptr(), 1 + count, names)
+        };
+        result
+    })
+}
+
+unsafe extern "C" fn send(
+    object: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: called as a method of this class, so attached and with live arguments.
+    unsafe {
+        if count == 1 && names.is_null() {
+            match core_of(object).try_send(Value::from_borrowed(*arguments)) {
+                Ok(()) => {
+                    let none = ffi::Py_None();
+                    ffi::Py_INCREF(none);
+                    return none;
+                }
+                // The caller holds another reference, so this drop is only a count.
+                Err(TrySendError::Full(value) | TrySendError::Closed(value)) => drop(value),
+            }
+        }
+        fall_back(&BEHIND_SEND, object, arguments, count, names)
+    }
+}
+
+unsafe extern "C" fn recv(
+    object: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: called as a method of this class, so attached and with live arguments.
+    unsafe {
+        if count == 0 && names.is_null() {
+            if let Ok(value) = core_of(object).try_recv() {
+                return value.into_ptr();
+            }
+        }
+        fall_back(&BEHIND_RECV, object, arguments, count, names)
+    }
+}

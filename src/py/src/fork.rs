@@ -1,0 +1,40 @@
+//! `os.fork()` in a process with goroutines: the child starts with none of them.
+//!
+//! What the parent's threads held is let go of (`deferred`), what they waited in is made new
+//! (`threads`), and their waiters are passed by from now on (`waiter::epoch`).
+
+use crate::{deferred, goroutine, report, threads};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+#[pyfunction]
+fn before() {
+    deferred::before_fork();
+}
+
+#[pyfunction]
+fn after_in_parent() {
+    deferred::after_fork_in_parent();
+}
+
+#[pyfunction]
+fn after_in_child() {
+    gochan_core::waiter::epoch::forked();
+    deferred::after_fork_in_child();
+    threads::after_fork_in_child();
+    goroutine::after_fork_in_child();
+    report::after_fork_in_child();
+}
+
+pub fn register(py: Python<'_>) -> PyResult<()> {
+    let os = py.import("os")?;
+    let Some(register) = os.getattr_opt("register_at_fork")? else {
+        // No fork on this system.
+        return Ok(());
+    };
+    let hooks = PyDict::new(py);
+    hooks.set_item("before", wrap_pyfunction!(before, py)?)?;
+    hooks.set_item("after_in_parent", wrap_pyfunction!(after_in_parent, py)?)?;
+    hooks.set_item("after_in_child", wrap_pyfunction!(after_in_child, py)?)?;
+    register.call((), Some(&hooks)).map(drop)
+}

@@ -1,0 +1,77 @@
+//! Calling Python from a thread that the interpreter may let go of.
+//!
+//! Up to CPython 3.13, a thread that wants the GIL back after finalization began is ended with
+//! `pthread_exit`, which unwinds its stack by force. Through a Rust frame that is declared not to
+//! unwind, this aborts the process. PyO3 protects its own attach and detach; what it can not protect
+//! is a call of ours *into* Python code that lets go of the GIL in there.
+//!
+//! So each such call goes through a function pointer of the `C-unwind` ABI, with a guard on the stack
+//! whose drop never returns: the forced unwind stops there and the thread sleeps until the process is
+//! gone, as CPython 3.14 does by itself. The pointer must be opaque: the compiler merges a second
+//! `extern` declaration with PyO3's and then knows, wrongly, that the call can not unwind.
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+/// Sleeps for ever when it is dropped, which only a forced unwind does.
+struct NeverReturn;
+
+impl Drop for NeverReturn {
+    fn drop(&mut self) {
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
+type Vectorcall = unsafe extern "C-unwind" fn(
+    *mut ffi::PyObject,
+    *const *mut ffi::PyObject,
+    usize,
+    *mut ffi::PyObject,
+) -> *mut ffi::PyObject;
+type Decref = unsafe extern "C-unwind" fn(*mut ffi::PyObject);
+
+/// `callable(*arguments)`, safe in threads that the interpreter lets go of.
+pub fn call<'py, const N: usize>(
+    callable: &Bound<'py, PyAny>,
+    arguments: [&Bound<'py, PyAny>; N],
+) -> PyResult<Bound<'py, PyAny>> {
+    gochan_core::lock::assert_none_held("calling Python");
+    // SAFETY: the same function under an ABI that differs only in that unwinding is allowed.
+    let function = std::hint::black_box(unsafe {
+        std::mem::transmute::<
+            unsafe extern "C" fn(
+                *mut ffi::PyObject,
+                *const *mut ffi::PyObject,
+                usize,
+                *mut ffi::PyObject,
+            ) -> *mut ffi::PyObject,
+            Vectorcall,
+        >(ffi::PyObject_Vectorcall)
+    });
+    let arguments = arguments.map(Bound::as_ptr);
+    let guard = NeverReturn;
+    // SAFETY: attached, live objects; the result is a new reference or null with an error.
+    let result = unsafe { function(callable.as_ptr(), arguments.as_ptr(), N, std::ptr::null_mut()) };
+    std::mem::forget(guard);
+    // SAFETY: as above.
+    unsafe { Bound::from_owned_ptr_or_err(callable.py(), result) }
+}
+
+/// Gives up one reference, safe in threads that the interpreter lets go of: a `__del__` may run.
+///
+/// # Safety
+/// The thread is attached and owns a reference to `object`.
+#[inline]
+pub unsafe fn decref(object: *mut ffi::PyObject) {
+    gochan_core::lock::assert_none_held("dropping a Python object");
+    // SAFETY: the same function under an ABI that differs only in that unwinding is allowed.
+    let function = std::hint::black_box(unsafe {
+        std::mem::transmute::<unsafe extern "C" fn(*mut ffi::PyObject), Decref>(ffi::Py_DecRef)
+    });
+    let guard = NeverReturn;
+    // SAFETY: the caller's promise.
+    unsafe { function(object) };
+    std::mem::forget(guard);
+}

@@ -1,0 +1,95 @@
+//! Which host is it that wants to wait? Asked only when something really has to wait.
+
+use crate::error;
+use crate::operation::Operation;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyDict;
+
+fn modules(py: Python<'_>) -> PyResult<&Bound<'_, PyDict>> {
+    static MODULES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+    MODULES
+        .get_or_try_init(py, || {
+            Ok(py
+                .import("sys")?
+                .getattr("modules")?
+                .cast_into::<PyDict>()?
+                .unbind())
+        })
+        .map(|modules| modules.bind(py))
+}
+
+/// A module that somebody imported already; a host that nobody imported can not be running.
+fn imported<'py>(py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+    Ok(modules(py)?.get_item(name)?.filter(|module| !module.is_none()))
+}
+
+/// The asyncio loop (or uvloop) that runs in this thread.
+pub fn running_loop(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
+    static GET: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let get = match GET.get(py) {
+        Some(get) => get,
+        None => match imported(py, "asyncio.events")? {
+            Some(events) => {
+                GET.get_or_try_init(py, || events.getattr("_get_running_loop").map(Bound::unbind))?
+            }
+            None => return Ok(None),
+        },
+    };
+    let running = get.bind(py).call0()?;
+    Ok((!running.is_none()).then_some(running))
+}
+
+/// Whether this thread runs a trio loop.
+fn in_trio(py: Python<'_>) -> PyResult<bool> {
+    let (Some(_), Some(sniffio)) = (imported(py, "trio")?, imported(py, "sniffio")?) else {
+        return Ok(false);
+    };
+    match sniffio
+        .getattr("thread_local")
+        .and_then(|local| local.getattr("name"))
+    {
+        Ok(name) => Ok(name.eq("trio")?),
+        Err(_) => Ok(false),
+    }
+}
+
+/// Whether this is an IPython or Jupyter session, where every cell runs in the main thread under a
+/// loop that waits for the cell anyway.
+fn in_ipython_cell(py: Python<'_>) -> PyResult<bool> {
+    let Some(ipython) = imported(py, "IPython")? else {
+        return Ok(false);
+    };
+    let Ok(get_ipython) = ipython.getattr("get_ipython") else {
+        return Ok(false);
+    };
+    if get_ipython.call0()?.is_none() {
+        return Ok(false);
+    }
+    let threading = py.import("threading")?;
+    let main = threading.call_method0("main_thread")?.getattr("ident")?;
+    main.eq(threading.call_method0("get_ident")?)
+}
+
+/// Refuses to block a thread that runs an event loop.
+pub fn refuse_in_event_loop(py: Python<'_>, operation: &Operation) -> PyResult<()> {
+    let host = if running_loop(py)?.is_some() {
+        "asyncio"
+    } else if in_trio(py)? {
+        "trio"
+    } else {
+        return Ok(());
+    };
+    if in_ipython_cell(py)? {
+        return Ok(());
+    }
+    let (blocking, _) = operation.names();
+    let (on, advice) = (operation.on(py), operation.advice());
+    Err(error::blocking(
+        py,
+        format!(
+            "{blocking} on {on} would block the running {host} event loop of this thread: \
+             write `{advice}`, or call it in another thread (gochan.go)"
+        ),
+    ))
+}

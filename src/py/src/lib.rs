@@ -1,0 +1,69 @@
+//! `gochan._gochan`: the core of gochan under the interpreter's rules.
+//!
+//! Layers, downwards only:
+//!
+//! ```text
+//! chan_type, fork                          what the module is put together from
+//! chan, chan_iter, wait_group, goroutine   the classes users see
+//! block, awaitable, threads, report        the two hosts; goroutine threads; unlooked errors
+//! operation                                one operation, whoever waits for it
+//! aio, deferred, host                      waking a task, waking a thread, which host is it
+//! registration, wake, gc                   a place in a queue; who waits; the collector's view
+//! value, limit, error, guard               single ideas
+//! ```
+//!
+//! (`operation` names the classes it works on, and they name it: that is one layer in two halves.)
+
+#![allow(unsafe_code)] // The only crate that has any; each block says why it may.
+
+mod aio;
+mod awaitable;
+mod block;
+mod chan;
+mod chan_iter;
+mod chan_type;
+mod deferred;
+mod error;
+mod fork;
+mod gc;
+mod goroutine;
+mod guard;
+mod host;
+mod limit;
+mod operation;
+mod registration;
+mod report;
+mod threads;
+mod value;
+mod wait_group;
+mod wake;
+
+use pyo3::prelude::*;
+
+#[pymodule(gil_used = false)]
+mod _gochan {
+    use super::{awaitable, chan_type, fork, goroutine};
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use super::chan::{RecvChan, SendChan};
+    #[pymodule_export]
+    use super::goroutine::{Goroutine, go, num_goroutine};
+    #[pymodule_export]
+    use super::report::set_excepthook;
+    #[pymodule_export]
+    use super::wait_group::WaitGroup;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let py = module.py();
+        // SAFETY: attached, and nobody has the types yet.
+        unsafe {
+            awaitable::fill_slots(py);
+            goroutine::fill_slots(py);
+        }
+        module.add("Chan", chan_type::make(py)?)?;
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        fork::register(py)
+    }
+}

@@ -1,0 +1,78 @@
+//! How long an operation may take: `timeout=` as users write it.
+
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyFloat, PyInt};
+use std::time::Duration;
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Limit {
+    /// No limit.
+    Never,
+    /// Zero or less: an immediate try.
+    Now,
+    /// A positive span.
+    After(Duration),
+}
+
+impl Limit {
+    /// `None`, or seconds as float, int or `datetime.timedelta`. `operation` is for the message.
+    pub fn parse(timeout: Option<&Bound<'_, PyAny>>, operation: &str) -> PyResult<Self> {
+        let Some(timeout) = timeout.filter(|timeout| !timeout.is_none()) else {
+            return Ok(Self::Never);
+        };
+        let seconds = seconds(timeout, operation)?;
+        if seconds.is_nan() {
+            return Err(PyValueError::new_err(format!(
+                "{operation}: timeout is not a number (NaN)"
+            )));
+        }
+        if seconds <= 0.0 {
+            return Ok(Self::Now);
+        }
+        // What is too long to be counted is as good as no limit.
+        Ok(Duration::try_from_secs_f64(seconds).map_or(Self::Never, Self::After))
+    }
+
+    pub fn is_now(self) -> bool {
+        self == Self::Now
+    }
+
+    /// For messages.
+    pub fn span(self) -> Duration {
+        match self {
+            Self::After(span) => span,
+            Self::Never | Self::Now => Duration::ZERO,
+        }
+    }
+}
+
+fn seconds(timeout: &Bound<'_, PyAny>, operation: &str) -> PyResult<f64> {
+    if let Ok(float) = timeout.cast::<PyFloat>() {
+        return Ok(float.value());
+    }
+    let py = timeout.py();
+    // SAFETY: attached, a live object.
+    if timeout.is_instance_of::<PyInt>() || unsafe { ffi::PyIndex_Check(timeout.as_ptr()) } == 1 {
+        // SAFETY: attached, a live object; the result is a new reference or null with an error.
+        let int = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyNumber_Index(timeout.as_ptr()))? };
+        // An int beyond a float's range is a very long time, in one direction or the other.
+        return match int.extract::<f64>() {
+            Ok(seconds) => Ok(seconds),
+            Err(_) if int.gt(0)? => Ok(f64::INFINITY),
+            Err(_) => Ok(f64::NEG_INFINITY),
+        };
+    }
+    // A timedelta can only exist when datetime was imported; importing it here would cost everybody.
+    let modules = py.import("sys")?.getattr("modules")?;
+    if let Ok(datetime) = modules.get_item("datetime") {
+        if timeout.is_instance(&datetime.getattr("timedelta")?)? {
+            return timeout.call_method0("total_seconds")?.extract();
+        }
+    }
+    let kind = timeout.get_type().name()?;
+    Err(PyTypeError::new_err(format!(
+        "{operation}: timeout must be seconds (float or int) or a timedelta, not {kind}"
+    )))
+}

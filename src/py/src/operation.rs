@@ -1,0 +1,311 @@
+//! One operation that may have to wait, whoever waits for it.
+//!
+//! Each blocking form and its awaitable twin are the same [`Operation`]; a host ([`crate::block`] for
+//! threads, [`crate::awaitable`] for asyncio) drives it by the same three steps:
+//!
+//! 1. [`Operation::attempt`]: complete at once if possible. Allocates no waiter, never lets go of the
+//!    GIL.
+//! 2. [`Operation::park`]: try again and, in the same critical section, queue the waiter.
+//! 3. [`Operation::finish`]: turn the outcome that a peer left in the waiter into the result.
+
+use crate::chan::ChanBase;
+use crate::error;
+use crate::goroutine::Goroutine;
+use crate::registration::{Place, Registration};
+use crate::value::Value;
+use crate::wait_group::WaitGroup;
+use crate::wake::{ValueWaiter, Waker};
+use gochan_core::Outcome;
+use gochan_core::channel::{RecvStart, SendStart};
+use gochan_core::error::{TryRecvError, TrySendError};
+use gochan_core::sys::Arc;
+use gochan_core::wait_group::WaitStart;
+use pyo3::exceptions::{PyRuntimeError, PyStopAsyncIteration, PyStopIteration};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyList, PyTuple};
+
+/// How a receive shows what it got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Face {
+    /// `recv`: the value, or `ChanClosed`.
+    Value,
+    /// `recv_ok`: `(value, True)` or `(None, False)`.
+    Pair,
+    /// `recv_many`: a list with up to so many values, empty when closed.
+    Many(usize),
+    /// `for`: the value, or `StopIteration`.
+    Next,
+    /// `async for`: the value, or `StopAsyncIteration`.
+    AsyncNext,
+}
+
+/// What is asked of a goroutine that has to end first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    Join,
+    Result,
+    Exception,
+}
+
+#[derive(Debug)]
+pub enum Operation {
+    Send {
+        chan: Py<ChanBase>,
+        /// `None` once the channel has it.
+        value: Option<Value>,
+    },
+    Recv {
+        chan: Py<ChanBase>,
+        face: Face,
+    },
+    Wait {
+        group: Py<WaitGroup>,
+    },
+    Ask {
+        goroutine: Py<Goroutine>,
+        ask: Ask,
+    },
+    /// Leaving `async with channel`: close it unless it is closed.
+    Close {
+        chan: Py<ChanBase>,
+    },
+    /// Entering `async with`: a result that was there from the start.
+    Ready {
+        result: Option<Py<PyAny>>,
+    },
+}
+
+/// What became of [`Operation::park`].
+#[derive(Debug)]
+pub enum Parked {
+    Not(Py<PyAny>),
+    In(Registration),
+}
+
+impl Operation {
+    /// The result, or `None` when the operation would have to wait.
+    pub fn attempt(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        match self {
+            Self::Send { chan, value } => {
+                let core = chan.get().core();
+                let mine = value.take().ok_or_else(used_up)?;
+                match core.try_send(mine) {
+                    Ok(()) => Ok(Some(py.None())),
+                    Err(TrySendError::Full(back)) => {
+                        *value = Some(back);
+                        Ok(None)
+                    }
+                    Err(TrySendError::Closed(_)) => Err(send_on_closed(chan.bind(py))),
+                }
+            }
+            Self::Recv { chan, face } => recv_now(chan.bind(py), *face),
+            Self::Wait { group } => Ok((group.get().core().count() == 0).then(|| py.None())),
+            Self::Ask { goroutine, ask } => {
+                let goroutine = goroutine.bind(py);
+                if goroutine.get().ended().is_closed() {
+                    answer(goroutine, *ask).map(Some)
+                } else {
+                    Ok(None)
+                }
+            }
+            Self::Close { chan } => {
+                let _ = chan.get().core().close();
+                Ok(Some(py.None()))
+            }
+            Self::Ready { result } => Ok(Some(result.take().ok_or_else(used_up)?)),
+        }
+    }
+
+    /// Completes at once, or queues `waiter`.
+    pub fn park(&mut self, py: Python<'_>, waiter: &Arc<ValueWaiter>, waker: Waker) -> PyResult<Parked> {
+        let registered = |place, ticket| Parked::In(Registration::new(place, ticket, Arc::clone(waiter)));
+        match self {
+            Self::Send { chan, value } => {
+                let core = chan.get().core();
+                let mine = value.take().ok_or_else(used_up)?;
+                match core.send_or_park(mine, waiter, waker) {
+                    SendStart::Sent => Ok(Parked::Not(py.None())),
+                    SendStart::Closed(_) => Err(send_on_closed(chan.bind(py))),
+                    SendStart::Parked(ticket) => Ok(registered(Place::Sender(Arc::clone(core)), ticket)),
+                }
+            }
+            Self::Recv { chan, face } => {
+                let core = chan.get().core();
+                match core.recv_or_park(waiter, waker) {
+                    RecvStart::Received(value) => received(chan.bind(py), *face, value).map(Parked::Not),
+                    RecvStart::Closed => closed(chan.bind(py), *face).map(Parked::Not),
+                    RecvStart::Parked(ticket) => Ok(registered(Place::Receiver(Arc::clone(core)), ticket)),
+                }
+            }
+            Self::Wait { group } => {
+                let core = group.get().core();
+                match core.wait_or_park(waiter, waker) {
+                    WaitStart::Released => Ok(Parked::Not(py.None())),
+                    WaitStart::Parked(ticket) => Ok(registered(Place::Group(Arc::clone(core)), ticket)),
+                }
+            }
+            Self::Ask { goroutine, ask } => {
+                let core = goroutine.get().ended();
+                match core.recv_or_park(waiter, waker) {
+                    RecvStart::Parked(ticket) => Ok(registered(Place::Receiver(Arc::clone(core)), ticket)),
+                    // Nothing is ever sent on it: it is only closed.
+                    RecvStart::Received(_) | RecvStart::Closed => {
+                        answer(goroutine.bind(py), *ask).map(Parked::Not)
+                    }
+                }
+            }
+            Self::Close { .. } | Self::Ready { .. } => self
+                .attempt(py)?
+                .map(Parked::Not)
+                .ok_or_else(|| PyRuntimeError::new_err("an operation that never waits had to wait")),
+        }
+    }
+
+    /// The result of a wait that a peer ended.
+    pub fn finish(&mut self, py: Python<'_>, outcome: Outcome<Value>) -> PyResult<Py<PyAny>> {
+        match (self, outcome) {
+            (Self::Recv { chan, face }, Outcome::Received(value)) => received(chan.bind(py), *face, value),
+            (Self::Recv { chan, face }, Outcome::Closed) => closed(chan.bind(py), *face),
+            (Self::Send { chan, .. }, Outcome::Closed) => Err(send_on_closed(chan.bind(py))),
+            (Self::Ask { goroutine, ask }, _) => answer(goroutine.bind(py), *ask),
+            (_, _) => Ok(py.None()),
+        }
+    }
+
+    /// The blocking form and its awaitable twin, as a user writes them.
+    pub fn names(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Send { .. } => ("Chan.send()", "Chan.asend()"),
+            Self::Recv { face, .. } => match face {
+                Face::Value => ("Chan.recv()", "Chan.arecv()"),
+                Face::Pair => ("Chan.recv_ok()", "Chan.arecv_ok()"),
+                Face::Many(_) => ("Chan.recv_many()", "Chan.arecv_many()"),
+                Face::Next => ("for ... in channel", "async for ... in channel"),
+                Face::AsyncNext => ("for ... in channel", "Chan.__anext__()"),
+            },
+            Self::Wait { .. } => ("WaitGroup.wait()", "WaitGroup.__await__()"),
+            Self::Ask { ask, .. } => match ask {
+                Ask::Join => ("Goroutine.join()", "Goroutine.ajoin()"),
+                Ask::Result => ("Goroutine.result()", "Goroutine.__await__()"),
+                Ask::Exception => ("Goroutine.exception()", "Goroutine.ajoin()"),
+            },
+            Self::Close { .. } => ("leaving `with channel`", "leaving `async with channel`"),
+            Self::Ready { .. } => ("entering `with`", "entering `async with`"),
+        }
+    }
+
+    /// What to write instead of the blocking form under a running event loop.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Send { .. } => "await ch.asend(value)",
+            Self::Recv { face, .. } => match face {
+                Face::Value => "await ch.arecv()",
+                Face::Pair => "await ch.arecv_ok()",
+                Face::Many(_) => "await ch.arecv_many(limit)",
+                Face::Next | Face::AsyncNext => "async for value in ch",
+            },
+            Self::Wait { .. } => "await wg",
+            Self::Ask { ask, .. } => match ask {
+                Ask::Join => "await goroutine.ajoin()",
+                Ask::Result => "await goroutine",
+                Ask::Exception => "await goroutine.ajoin() before goroutine.exception()",
+            },
+            Self::Close { .. } | Self::Ready { .. } => "async with",
+        }
+    }
+
+    /// What it is done on, for messages.
+    pub fn on(&self, py: Python<'_>) -> String {
+        match self {
+            Self::Send { chan, .. } | Self::Recv { chan, .. } | Self::Close { chan } => {
+                ChanBase::describe(chan.bind(py))
+            }
+            Self::Wait { group } => group.get().describe(group.as_ptr()),
+            Self::Ask { goroutine, .. } => goroutine.get().describe(py),
+            Self::Ready { .. } => String::new(),
+        }
+    }
+
+    pub fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self {
+            Self::Send { chan, value } => {
+                visit.call(chan)?;
+                value
+                    .as_ref()
+                    .map_or(Ok(()), |value| crate::gc::visit_value(visit, value))
+            }
+            Self::Recv { chan, .. } | Self::Close { chan } => visit.call(chan),
+            Self::Wait { group } => visit.call(group),
+            Self::Ask { goroutine, .. } => visit.call(goroutine),
+            Self::Ready { result } => visit.call(result),
+        }
+    }
+}
+
+fn recv_now(chan: &Bound<'_, ChanBase>, face: Face) -> PyResult<Option<Py<PyAny>>> {
+    match chan.get().core().try_recv() {
+        Ok(value) => received(chan, face, value).map(Some),
+        Err(TryRecvError::Closed) => closed(chan, face).map(Some),
+        Err(TryRecvError::Empty) => Ok(None),
+    }
+}
+
+fn received(chan: &Bound<'_, ChanBase>, face: Face, value: Value) -> PyResult<Py<PyAny>> {
+    let py = chan.py();
+    match face {
+        Face::Value | Face::Next | Face::AsyncNext => Ok(value.into_bound(py).unbind()),
+        Face::Pair => {
+            let value = value.into_bound(py);
+            Ok(
+                PyTuple::new(py, [value, PyBool::new(py, true).to_owned().into_any()])?
+                    .into_any()
+                    .unbind(),
+            )
+        }
+        Face::Many(limit) => {
+            let mut values = vec![value];
+            // Empty and closed alike: take what is there, and what is there is at least one.
+            let _ = chan.get().core().recv_available(limit, &mut values);
+            let values: Vec<_> = values.into_iter().map(|value| value.into_bound(py)).collect();
+            Ok(PyList::new(py, values)?.into_any().unbind())
+        }
+    }
+}
+
+fn closed(chan: &Bound<'_, ChanBase>, face: Face) -> PyResult<Py<PyAny>> {
+    let py = chan.py();
+    match face {
+        Face::Value => Err(recv_on_closed(chan)),
+        Face::Pair => Ok((py.None(), false).into_pyobject(py)?.into_any().unbind()),
+        Face::Many(_) => Ok(PyList::empty(py).into_any().unbind()),
+        Face::Next => Err(PyStopIteration::new_err(())),
+        Face::AsyncNext => Err(PyStopAsyncIteration::new_err(())),
+    }
+}
+
+fn answer(goroutine: &Bound<'_, Goroutine>, ask: Ask) -> PyResult<Py<PyAny>> {
+    match ask {
+        Ask::Join => Ok(goroutine.py().None()),
+        Ask::Result => Goroutine::look_at_result(goroutine),
+        Ask::Exception => Ok(Goroutine::look_at_exception(goroutine)),
+    }
+}
+
+fn used_up() -> PyErr {
+    PyRuntimeError::new_err("this operation was awaited already; an awaitable of gochan works once")
+}
+
+pub fn send_on_closed(chan: &Bound<'_, ChanBase>) -> PyErr {
+    error::chan_closed(
+        chan.py(),
+        format!("send on closed channel {}", ChanBase::describe(chan)),
+    )
+}
+
+pub fn recv_on_closed(chan: &Bound<'_, ChanBase>) -> PyErr {
+    error::chan_closed(
+        chan.py(),
+        format!("recv on closed and drained channel {}", ChanBase::describe(chan)),
+    )
+}

@@ -1,0 +1,124 @@
+//! Errors of goroutines that nobody looked at.
+
+use crate::goroutine::Goroutine;
+use crate::guard;
+use parking_lot::Mutex;
+use pyo3::exceptions::{PySystemExit, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyWeakrefMethods, PyWeakrefReference};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What the user set. What may not happen under it: a drop, any Python.
+static HOOK: Mutex<Option<Py<PyAny>>> = Mutex::new(None);
+
+/// Goroutines that ended with an error nobody looked at yet, for the report at exit. Weak: a handle
+/// that goes reports by itself. What may not happen under it: a drop, any Python.
+static UNLOOKED: Mutex<BTreeMap<u64, Py<PyWeakrefReference>>> = Mutex::new(BTreeMap::new());
+
+/// Sets what is called with the handle and the exception of a goroutine whose error nobody looked at.
+/// None restores the default, which writes the traceback to stderr.
+#[pyfunction]
+#[pyo3(signature = (hook, /))]
+pub fn set_excepthook(hook: &Bound<'_, PyAny>) -> PyResult<()> {
+    let new = if hook.is_none() {
+        None
+    } else if hook.is_callable() {
+        Some(hook.clone().unbind())
+    } else {
+        let kind = hook.get_type().name()?;
+        return Err(PyTypeError::new_err(format!(
+            "set_excepthook() needs a function of (goroutine, exception), or None, not {kind}"
+        )));
+    };
+    let old = std::mem::replace(&mut *HOOK.lock(), new);
+    drop(old);
+    Ok(())
+}
+
+/// Keeps the goroutine in mind for the report at exit.
+pub fn remember(goroutine: &Bound<'_, Goroutine>) {
+    let py = goroutine.py();
+    let remembered = register_at_exit(py).and_then(|()| PyWeakrefReference::new(goroutine.as_any()));
+    match remembered {
+        Ok(weak) => {
+            let old = UNLOOKED.lock().insert(goroutine.get().id(), weak.unbind());
+            drop(old);
+        }
+        Err(error) => error.write_unraisable(py, Some(goroutine.as_any())),
+    }
+}
+
+pub fn forget(id: u64) {
+    let weak = UNLOOKED.lock().remove(&id);
+    drop(weak);
+}
+
+/// Reports the goroutine's error, if it has one that nobody looked at.
+pub fn report(goroutine: &Bound<'_, Goroutine>) {
+    let py = goroutine.py();
+    if !Goroutine::look(goroutine) {
+        return;
+    }
+    let Some(error) = goroutine.get().error(py) else {
+        return;
+    };
+    // As in threading: whoever calls sys.exit() in a thread means that thread.
+    if error.is_instance_of::<PySystemExit>() {
+        return;
+    }
+    if let Err(failed) = call_hook(goroutine, &error) {
+        failed.write_unraisable(py, Some(goroutine.as_any()));
+    }
+}
+
+fn call_hook(goroutine: &Bound<'_, Goroutine>, error: &Bound<'_, PyAny>) -> PyResult<()> {
+    static DEFAULT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let py = goroutine.py();
+    let hook = HOOK.lock().as_ref().map(|hook| hook.clone_ref(py));
+    match hook {
+        Some(hook) => guard::call(hook.bind(py), [goroutine.as_any(), error]),
+        None => {
+            let default = DEFAULT.import(py, "gochan._report", "report")?;
+            let head = format!(
+                "Exception in goroutine {} (id {}), started at {}:",
+                goroutine.get().full_name(),
+                goroutine.get().id(),
+                goroutine.get().start_site(py)
+            );
+            guard::call(default, [head.into_pyobject(py)?.as_any(), error])
+        }
+    }
+    .map(drop)
+}
+
+/// At exit: what is still unlooked at and has a live handle. Later, the modules that hooks need are gone.
+#[pyfunction]
+#[pyo3(name = "_report_at_exit")]
+pub fn report_at_exit(py: Python<'_>) {
+    let unlooked = std::mem::take(&mut *UNLOOKED.lock());
+    for weak in unlooked.into_values() {
+        if let Some(Ok(goroutine)) = weak.bind(py).upgrade().map(Bound::cast_into::<Goroutine>) {
+            report(&goroutine);
+        }
+    }
+}
+
+/// Once, when there is a first error to keep in mind.
+fn register_at_exit(py: Python<'_>) -> PyResult<()> {
+    static REGISTERED: AtomicBool = AtomicBool::new(false);
+    if REGISTERED.swap(true, Ordering::AcqRel) {
+        return Ok(());
+    }
+    let function = wrap_pyfunction!(report_at_exit, py)?;
+    py.import("atexit")?
+        .call_method("register", (function,), None::<&Bound<'_, PyDict>>)?;
+    Ok(())
+}
+
+/// In a forked child the errors are the parent's to report.
+pub fn after_fork_in_child() {
+    let unlooked = std::mem::take(&mut *UNLOOKED.lock());
+    drop(unlooked);
+}
