@@ -31,9 +31,9 @@ pub use imp::Parker;
 mod imp {
     use super::{Instant, Woken};
     use crate::clock::{Clock, Monotonic};
-    use rustix::time::Timespec;
     use rustix::io::Errno;
     use rustix::thread::futex;
+    use rustix::time::Timespec;
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::time::Duration;
 

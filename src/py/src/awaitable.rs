@@ -13,11 +13,12 @@
 //!   call gets an error, nobody ever waits for it.
 //! * An operation is used once. A value that was not handed over goes with it.
 
-use crate::aio::{AioWaiter, LoopHost};
+use crate::aio_waiter::AioWaiter;
 use crate::deferred;
 use crate::error;
 use crate::host;
 use crate::limit::Limit;
+use crate::loop_host::LoopHost;
 use crate::operation::{Operation, Parked};
 use crate::wake::{ValueWaiter, Waker};
 use gochan_core::sys::Arc;

@@ -111,9 +111,8 @@ fn sleep(waiter: &ValueWaiter, parker: &Parker, deadline: Option<Instant>, look:
             return Slept::Settled;
         }
         match parker.park(until) {
-            Woken::Unparked => {}
             Woken::Interrupted if look.is_some() => return Slept::Look,
-            Woken::Interrupted => {}
+            Woken::Unparked | Woken::Interrupted => {}
             Woken::TimedOut if waiter.is_settled() => return Slept::Settled,
             Woken::TimedOut if deadline.is_some() && until == deadline => return Slept::TimedOut,
             Woken::TimedOut => return Slept::Look,

@@ -142,19 +142,18 @@ unsafe fn fall_back(
             return null_mut();
         };
         // SAFETY: the arguments of a fast call: `count` positional ones, then one for each name.
-        let result = unsafe {
+        unsafe {
             let count = usize::try_from(count).unwrap_or(0);
-            let named = if names.is_null() {
+            let keywords = if names.is_null() {
                 0
             } else {
                 ffi::PyTuple_GET_SIZE(names).unsigned_abs()
             };
-            let mut all = Vec::with_capacity(1 + count + named);
+            let mut all = Vec::with_capacity(1 + count + keywords);
             all.push(object);
-            all.extend((0..count + named).map(|at| *arguments.add(at)));
+            all.extend((0..count + keywords).map(|at| *arguments.add(at)));
             ffi::PyObject_Vectorcall(behind.as_ptr(), all.as_ptr(), 1 + count, names)
-        };
-        result
+        }
     })
 }
 

@@ -1,4 +1,4 @@
-//! `go` and the handle it returns.
+//! The handle of a goroutine.
 //!
 //! Invariants:
 //! * `end` is written once, before `ended` is closed; whoever finds `ended` closed finds an end.
@@ -11,18 +11,15 @@ use crate::chan::{ChanBase, RecvChan};
 use crate::limit::Limit;
 use crate::operation::{Ask, Operation};
 use crate::report;
-use crate::threads;
-use crate::wait_group::WaitGroup;
 use crate::wake::ChanCore;
 use gochan_core::sys::Arc;
 use parking_lot::Mutex;
-use pyo3::exceptions::{PyNotImplementedError, PyTypeError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass_init::PyClassInitializer;
-use pyo3::types::{PyDict, PyTuple};
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
@@ -58,7 +55,7 @@ pub struct Goroutine {
 }
 
 #[derive(Debug)]
-enum End {
+pub enum End {
     Open,
     Value(Py<PyAny>),
     /// The exception and the traceback it arrived with: raising it again would make that longer.
@@ -66,6 +63,24 @@ enum End {
 }
 
 impl Goroutine {
+    pub fn new(name: String, started: Option<(Py<PyAny>, i32)>) -> Self {
+        Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            name,
+            started,
+            state: Arc::new(AtomicU8::new(RUNNABLE)),
+            ended: Arc::new(ChanCore::new(0)),
+            end: Mutex::new(End::Open),
+            looked: AtomicBool::new(false),
+        }
+    }
+
+    /// It runs, on this thread.
+    pub fn begin(&self) {
+        self.state.store(RUNNING, Ordering::Relaxed);
+        CURRENT.with_borrow_mut(|current| *current = Some(Arc::clone(&self.state)));
+    }
+
     pub fn ended(&self) -> &Arc<ChanCore> {
         &self.ended
     }
@@ -92,10 +107,13 @@ impl Goroutine {
 
     pub fn describe(&self, py: Python<'_>) -> String {
         let state = self.state_name();
-        let end = match &*self.end.lock() {
-            End::Error(error, _) => format!(", raised {}", type_name(error.bind(py))),
-            End::Open | End::Value(_) => String::new(),
+        let error = match &*self.end.lock() {
+            End::Error(error, _) => Some(error.clone_ref(py)),
+            End::Open | End::Value(_) => None,
         };
+        let end = error.map_or_else(String::new, |error| {
+            format!(", raised {}", type_name(error.bind(py)))
+        });
         format!(
             "<gochan.Goroutine {} {state}{end}, started at {}>",
             self.full_name(),
@@ -132,7 +150,7 @@ impl Goroutine {
             End::Open | End::Value(_) => return None,
         };
         let error = error.into_bound(py);
-        let traceback = traceback.map_or_else(|| py.None(), |traceback| traceback);
+        let traceback = traceback.unwrap_or_else(|| py.None());
         if let Err(failed) = error.setattr(intern!(py, "__traceback__"), traceback) {
             failed.write_unraisable(py, None);
         }
@@ -157,7 +175,7 @@ impl Goroutine {
         slf.get().error(py).map_or_else(|| py.None(), Bound::unbind)
     }
 
-    fn finish(slf: &Bound<'_, Self>, end: End) {
+    pub fn finish(slf: &Bound<'_, Self>, end: End) {
         let this = slf.get();
         let failed = matches!(end, End::Error(..));
         *this.end.lock() = end;
@@ -319,133 +337,20 @@ fn set_current_state(state: u8) {
     });
 }
 
-/// One call to be made on a goroutine thread. `gochan/_threads.py` makes it, so that no Rust frame
-/// stands below a user's function.
-#[pyclass(frozen, module = "gochan", name = "_Job")]
-#[derive(Debug)]
-pub struct Job {
-    work: Mutex<Option<Work>>,
-    /// Given up when the job has ended, so that the handle can go.
-    party: Mutex<Option<(Py<Goroutine>, Option<Py<WaitGroup>>)>>,
-}
-
-#[derive(Debug)]
-struct Work {
-    context: Py<PyAny>,
-    function: Py<PyAny>,
-    args: Py<PyTuple>,
-    kwargs: Py<PyDict>,
-}
-
-#[pymethods]
-impl Job {
-    /// Marks the goroutine as running. Returns `(context, function, args, kwargs)`, once.
-    fn begin<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let work = self.work.lock().take();
-        let work = work.ok_or_else(|| PyTypeError::new_err("this job was begun already"))?;
-        let goroutine = self
-            .party
-            .lock()
-            .as_ref()
-            .map(|(goroutine, _)| goroutine.clone_ref(py));
-        if let Some(goroutine) = goroutine {
-            let state = Arc::clone(&goroutine.get().state);
-            state.store(RUNNING, Ordering::Relaxed);
-            CURRENT.with_borrow_mut(|current| *current = Some(state));
-        }
-        PyTuple::new(
-            py,
-            [
-                work.context.into_bound(py),
-                work.function.into_bound(py),
-                work.args.into_bound(py).into_any(),
-                work.kwargs.into_bound(py).into_any(),
-            ],
-        )
-    }
-
-    /// The function returned.
-    fn finish(&self, value: Bound<'_, PyAny>) -> PyResult<()> {
-        let py = value.py();
-        // SAFETY: attached, a live object.
-        if unsafe { ffi::PyCoro_CheckExact(value.as_ptr()) } == 1 {
-            // Seen only now: the function is not `async def` itself, but returned a coroutine.
-            value.call_method0("close")?;
-            let error = unsupported_coroutine().into_value(py).into_any();
-            self.end(py, End::Error(error, None));
-        } else {
-            self.end(py, End::Value(value.unbind()));
-        }
-        Ok(())
-    }
-
-    /// The function raised. The first frame of the traceback is the caller's, `_threads.py`: not the
-    /// user's business, and it would keep the job alive.
-    fn fail(&self, error: Bound<'_, PyAny>) -> PyResult<()> {
-        let py = error.py();
-        let traceback = error.getattr(intern!(py, "__traceback__"))?;
-        let rest = if traceback.is_none() {
-            traceback
-        } else {
-            traceback.getattr(intern!(py, "tb_next"))?
-        };
-        error.setattr(intern!(py, "__traceback__"), &rest)?;
-        let rest = (!rest.is_none()).then(|| rest.unbind());
-        self.end(py, End::Error(error.unbind(), rest));
-        Ok(())
-    }
-
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        if let Some(Some(work)) = self.work.try_lock().as_deref() {
-            visit.call(&work.context)?;
-            visit.call(&work.function)?;
-            visit.call(&work.args)?;
-            visit.call(&work.kwargs)?;
-        }
-        if let Some(Some((goroutine, group))) = self.party.try_lock().as_deref() {
-            visit.call(goroutine)?;
-            visit.call(group)?;
-        }
-        Ok(())
-    }
-}
-
-impl Job {
-    fn end(&self, py: Python<'_>, end: End) {
-        let party = self.party.lock().take();
-        let Some((goroutine, group)) = party else {
-            return;
-        };
-        let goroutine = goroutine.into_bound(py);
-        Goroutine::finish(&goroutine, end);
-        if let Some(group) = group {
-            // After the error is on the handle. The counter can only be too low through a done() of
-            // the user's own; that is reported like any error nobody can catch.
-            if let Err(error) = group.get().change(py, -1) {
-                error.write_unraisable(py, Some(group.bind(py).as_any()));
-            }
-        }
-    }
-}
-
-/// Runs `function(*args, **kwargs)` concurrently. Go's `go f(x)`.
-///
-/// Plain functions run on goroutine threads, with a copy of the caller's contextvars. TypeError for
-/// something that cannot be called.
-#[pyfunction]
-#[pyo3(signature = (r#fn, /, *args, **kwargs))]
-pub fn go<'py>(
-    r#fn: &Bound<'py, PyAny>,
-    args: Bound<'py, PyTuple>,
-    kwargs: Option<Bound<'py, PyDict>>,
-) -> PyResult<Bound<'py, Goroutine>> {
-    spawn("go()", r#fn, args, kwargs, None)
-}
-
 /// The number of goroutines that exist, the caller's own included.
 #[pyfunction]
 pub fn num_goroutine() -> usize {
     ACTIVE.load(Ordering::Acquire) + 1
+}
+
+/// A goroutine is about to exist.
+pub fn began() {
+    ACTIVE.fetch_add(1, Ordering::AcqRel);
+}
+
+/// ... but no thread could be had for it.
+pub fn never_began() {
+    ACTIVE.fetch_sub(1, Ordering::AcqRel);
 }
 
 /// In a forked child there are none.
@@ -454,142 +359,11 @@ pub fn after_fork_in_child() {
     CURRENT.with_borrow_mut(|current| *current = None);
 }
 
-pub fn spawn<'py>(
-    who: &str,
-    function: &Bound<'py, PyAny>,
-    args: Bound<'py, PyTuple>,
-    kwargs: Option<Bound<'py, PyDict>>,
-    group: Option<Bound<'py, WaitGroup>>,
-) -> PyResult<Bound<'py, Goroutine>> {
-    let py = function.py();
-    check(who, function)?;
-    // SAFETY: attached; a new reference or null with an error.
-    let context = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_CopyCurrent())? };
-    let goroutine = Bound::new(
-        py,
-        Goroutine {
-            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
-            name: name_of(function),
-            started: caller(py),
-            state: Arc::new(AtomicU8::new(RUNNABLE)),
-            ended: Arc::new(ChanCore::new(0)),
-            end: Mutex::new(End::Open),
-            looked: AtomicBool::new(false),
-        },
-    )?;
-    let job = Job {
-        work: Mutex::new(Some(Work {
-            context: context.unbind(),
-            function: function.clone().unbind(),
-            args: args.unbind(),
-            kwargs: kwargs.unwrap_or_else(|| PyDict::new(py)).unbind(),
-        })),
-        party: Mutex::new(Some((
-            goroutine.clone().unbind(),
-            group.clone().map(Bound::unbind),
-        ))),
-    };
-    if let Some(group) = &group {
-        group.get().change(py, 1)?;
-    }
-    ACTIVE.fetch_add(1, Ordering::AcqRel);
-    if let Err(error) = threads::run(Bound::new(py, job)?) {
-        ACTIVE.fetch_sub(1, Ordering::AcqRel);
-        if let Some(group) = &group {
-            group.get().change(py, -1)?;
-        }
-        return Err(error);
-    }
-    Ok(goroutine)
-}
-
-fn check(who: &str, function: &Bound<'_, PyAny>) -> PyResult<()> {
-    if !function.is_callable() {
-        let kind = type_name(function);
-        return Err(PyTypeError::new_err(format!(
-            "{who} needs a function to call, not {kind}: pass the function and its arguments, \
-             go(worker, 1), not the result of a call, go(worker(1))"
-        )));
-    }
-    if is_async(function)? {
-        return Err(unsupported_coroutine());
-    }
-    Ok(())
-}
-
-fn unsupported_coroutine() -> PyErr {
-    PyNotImplementedError::new_err(
-        "`async def` goroutines need gochan's scheduler, which this version does not have yet: pass a plain \
-         function, or run the coroutine in an asyncio task, which can use the same channels",
-    )
-}
-
-/// Whether a call would only make a coroutine. Looks through methods, partials and `__call__`.
-fn is_async(function: &Bound<'_, PyAny>) -> PyResult<bool> {
-    const CO_COROUTINE: u32 = 0x80;
-    let py = function.py();
-    let mut function = function.clone();
-    // A partial of a partial is flattened by Python; more depth than this is somebody's joke.
-    for _ in 0..4 {
-        if let Some(code) = function.getattr_opt(intern!(py, "__code__"))? {
-            let flags = code.getattr_opt(intern!(py, "co_flags"))?;
-            return Ok(flags.is_some_and(|flags| {
-                flags
-                    .extract::<u32>()
-                    .is_ok_and(|flags| flags & CO_COROUTINE != 0)
-            }));
-        }
-        let is_partial = function.getattr_opt(intern!(py, "keywords"))?.is_some();
-        function = match function.getattr_opt(intern!(py, "func"))? {
-            Some(inner) if is_partial => inner,
-            _ => match function.get_type().getattr_opt(intern!(py, "__call__"))? {
-                Some(call) => call,
-                None => return Ok(false),
-            },
-        };
-    }
-    Ok(false)
-}
-
-fn type_name(object: &Bound<'_, PyAny>) -> String {
+pub fn type_name(object: &Bound<'_, PyAny>) -> String {
     object
         .get_type()
         .name()
         .map_or_else(|_| "?".into(), |name| name.to_string())
-}
-
-/// The function's name without the names of the functions it was defined in.
-fn name_of(function: &Bound<'_, PyAny>) -> String {
-    let py = function.py();
-    let named = |object: &Bound<'_, PyAny>| -> Option<String> {
-        let name = object
-            .getattr_opt(intern!(py, "__qualname__"))
-            .ok()
-            .flatten()?
-            .extract::<String>()
-            .ok()?;
-        Some(match name.rsplit_once("<locals>.") {
-            Some((_, name)) => name.to_owned(),
-            None => name,
-        })
-    };
-    named(function)
-        .or_else(|| named(&function.getattr_opt(intern!(py, "func")).ok().flatten()?))
-        .unwrap_or_else(|| type_name(function))
-}
-
-/// Code object and line of the Python frame that called us.
-fn caller(py: Python<'_>) -> Option<(Py<PyAny>, i32)> {
-    // SAFETY: attached; a borrowed reference or null, without an error.
-    let frame = unsafe { ffi::PyEval_GetFrame() };
-    if frame.is_null() {
-        return None;
-    }
-    // SAFETY: a live frame; `PyFrame_GetCode` gives a new reference and never fails.
-    unsafe {
-        let code = Bound::from_owned_ptr(py, ffi::PyFrame_GetCode(frame).cast());
-        Some((code.unbind(), ffi::PyFrame_GetLineNumber(frame)))
-    }
 }
 
 /// Gives the type its finalizer, which PyO3 has no word for: it runs before anything of the object is

@@ -5,9 +5,10 @@
 //! ```text
 //! chan_type, fork                          what the module is put together from
 //! chan, chan_iter, wait_group, goroutine   the classes users see
-//! block, awaitable, threads, report        the two hosts; goroutine threads; unlooked errors
+//! spawn, job, threads, report              goroutine threads; errors nobody looked at
+//! block, awaitable                         the two hosts
 //! operation                                one operation, whoever waits for it
-//! aio, deferred, host                      waking a task, waking a thread, which host is it
+//! aio_waiter, loop_host, bell, deferred, host   waking a task, waking a thread, which host is it
 //! registration, wake, gc                   a place in a queue; who waits; the collector's view
 //! value, limit, error, guard               single ideas
 //! ```
@@ -16,8 +17,9 @@
 
 #![allow(unsafe_code)] // The only crate that has any; each block says why it may.
 
-mod aio;
+mod aio_waiter;
 mod awaitable;
+mod bell;
 mod block;
 mod chan;
 mod chan_iter;
@@ -29,10 +31,13 @@ mod gc;
 mod goroutine;
 mod guard;
 mod host;
+mod job;
 mod limit;
+mod loop_host;
 mod operation;
 mod registration;
 mod report;
+mod spawn;
 mod threads;
 mod value;
 mod wait_group;
@@ -48,9 +53,11 @@ mod _gochan {
     #[pymodule_export]
     use super::chan::{RecvChan, SendChan};
     #[pymodule_export]
-    use super::goroutine::{Goroutine, go, num_goroutine};
+    use super::goroutine::{Goroutine, num_goroutine};
     #[pymodule_export]
     use super::report::set_excepthook;
+    #[pymodule_export]
+    use super::spawn::go;
     #[pymodule_export]
     use super::wait_group::WaitGroup;
 

@@ -77,20 +77,19 @@ fn call_hook(goroutine: &Bound<'_, Goroutine>, error: &Bound<'_, PyAny>) -> PyRe
     static DEFAULT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let py = goroutine.py();
     let hook = HOOK.lock().as_ref().map(|hook| hook.clone_ref(py));
-    match hook {
-        Some(hook) => guard::call(hook.bind(py), [goroutine.as_any(), error]),
-        None => {
-            let default = DEFAULT.import(py, "gochan._report", "report")?;
-            let head = format!(
-                "Exception in goroutine {} (id {}), started at {}:",
-                goroutine.get().full_name(),
-                goroutine.get().id(),
-                goroutine.get().start_site(py)
-            );
-            guard::call(default, [head.into_pyobject(py)?.as_any(), error])
-        }
+    if let Some(hook) = hook {
+        guard::call(hook.bind(py), [goroutine.as_any(), error])?;
+    } else {
+        let default = DEFAULT.import(py, "gochan._report", "report")?;
+        let head = format!(
+            "Exception in goroutine {} (id {}), started at {}:",
+            goroutine.get().full_name(),
+            goroutine.get().id(),
+            goroutine.get().start_site(py)
+        );
+        guard::call(default, [head.into_pyobject(py)?.as_any(), error])?;
     }
-    .map(drop)
+    Ok(())
 }
 
 /// At exit: what is still unlooked at and has a live handle. Later, the modules that hooks need are gone.

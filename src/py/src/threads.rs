@@ -9,7 +9,8 @@
 //! interpreter alive.
 
 use crate::deferred;
-use crate::goroutine::{Job, num_goroutine};
+use crate::goroutine::num_goroutine;
+use crate::job::Job;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use parking_lot::Mutex;
 use pyo3::exceptions::PyRuntimeError;

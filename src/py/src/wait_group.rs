@@ -4,9 +4,10 @@ use crate::awaitable::Awaitable;
 use crate::block;
 use crate::error;
 use crate::gc;
-use crate::goroutine::{self, Goroutine};
+use crate::goroutine::Goroutine;
 use crate::limit::Limit;
 use crate::operation::Operation;
+use crate::spawn;
 use crate::wake::GroupCore;
 use gochan_core::sys::Arc;
 use pyo3::exceptions::{PyException, PyTypeError};
@@ -92,12 +93,12 @@ impl WaitGroup {
     /// raises: the error is on the handle.
     #[pyo3(signature = (r#fn, /, *args, **kwargs))]
     fn go<'py>(
-        slf: Bound<'py, Self>,
+        slf: &Bound<'py, Self>,
         r#fn: &Bound<'py, PyAny>,
         args: Bound<'py, PyTuple>,
         kwargs: Option<Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, Goroutine>> {
-        goroutine::spawn("WaitGroup.go()", r#fn, args, kwargs, Some(slf))
+        spawn::spawn("WaitGroup.go()", r#fn, args, kwargs, Some(slf))
     }
 
     /// The counter, at some instant during the call.

@@ -1,6 +1,6 @@
 //! Who may wait in gochan, and how each is woken. A new host is a variant here and a file beside.
 
-use crate::aio::{self, AioWaiter};
+use crate::aio_waiter::{self, AioWaiter};
 use crate::deferred;
 use crate::value::Value;
 use gochan_core::parker::Parker;
@@ -27,7 +27,7 @@ impl Wake for Waker {
     fn wake(self) {
         match self {
             Self::Thread(parker) => deferred::unpark(parker),
-            Self::Asyncio(waiter) => aio::wake(waiter),
+            Self::Asyncio(waiter) => aio_waiter::wake(waiter),
         }
     }
 }

@@ -1,0 +1,170 @@
+//! Two senders, two receivers, a canceller and a closer on one channel, and what must be true at the
+//! end whatever the schedule was. Shuttle chooses schedules for it; real threads run it as well.
+
+use super::{Host, Late, Received, Sent, W};
+use gochan_core::Channel;
+use gochan_core::error::TryRecvError;
+use gochan_core::sys::atomic::{AtomicBool, Ordering};
+use gochan_core::sys::{Arc, thread};
+use std::collections::HashSet;
+
+const SENDERS: usize = 2;
+const RECEIVERS: usize = 2;
+
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    pub capacity: usize,
+    /// How many values each sender offers.
+    pub each: u32,
+    /// How often the canceller goes round all four.
+    pub interrupts: u32,
+    /// After how many turns the closer closes; `None`: when the senders are done.
+    pub close_after: Option<u32>,
+    pub late: Late,
+}
+
+/// The `seq`-th value of one sender.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Item {
+    from: usize,
+    seq: u32,
+}
+
+#[derive(Debug, Default)]
+struct Got {
+    /// In the order in which this receiver got them.
+    kept: Vec<Item>,
+    put_back: Vec<Item>,
+}
+
+/// K1 (nothing is lost, nothing comes twice, over cancels and the close), K2 (a receiver gets one
+/// sender's values in order), K4 (no node is left behind) and K7 (a close is a barrier).
+pub fn run(plan: Plan) {
+    let channel = Arc::new(Channel::new(plan.capacity));
+    let close_returned = Arc::new(AtomicBool::new(false));
+    let hosts: Vec<Host> = (0..SENDERS + RECEIVERS).map(|_| Host::new()).collect();
+
+    let mut senders: Vec<_> = (0..SENDERS)
+        .map(|from| {
+            let (channel, host) = (Arc::clone(&channel), hosts[from].clone());
+            let close_returned = Arc::clone(&close_returned);
+            Some(thread::spawn(move || {
+                send_all(&channel, &host, &close_returned, from, plan)
+            }))
+        })
+        .collect();
+    let receivers: Vec<_> = (SENDERS..SENDERS + RECEIVERS)
+        .map(|at| {
+            let (channel, host) = (Arc::clone(&channel), hosts[at].clone());
+            thread::spawn(move || receive_all(&channel, &host, plan))
+        })
+        .collect();
+    let canceller = thread::spawn(move || {
+        for _ in 0..plan.interrupts {
+            for host in &hosts {
+                host.interrupt();
+                thread::yield_now();
+            }
+        }
+    });
+
+    // This thread is the closer.
+    let mut sent = HashSet::new();
+    let mut join_senders = || {
+        for sender in senders.iter_mut().filter_map(Option::take) {
+            sent.extend(sender.join().expect("a sender failed"));
+        }
+    };
+    if let Some(turns) = plan.close_after {
+        (0..turns).for_each(|_| thread::yield_now());
+    } else {
+        join_senders();
+    }
+    channel.close().expect("nobody else closes");
+    close_returned.store(true, Ordering::SeqCst);
+    join_senders();
+
+    let got: Vec<Got> = receivers
+        .into_iter()
+        .map(|receiver| receiver.join().expect("a receiver failed"))
+        .collect();
+    canceller.join().expect("the canceller failed");
+    check(&channel, &sent, &got);
+}
+
+/// What was sent for certain. What failed was not, and must not arrive.
+fn send_all(
+    channel: &Channel<Item, W>,
+    host: &Host,
+    close_returned: &AtomicBool,
+    from: usize,
+    plan: Plan,
+) -> Vec<Item> {
+    let mut sent = Vec::new();
+    for seq in 0..plan.each {
+        let item = Item { from, seq };
+        let closed_before = close_returned.load(Ordering::SeqCst);
+        // Every other one can not be cancelled, so that both forms share one queue.
+        let end = if seq % 2 == 0 {
+            host.send_unless_interrupted(channel, item)
+        } else {
+            host.send(channel, item)
+        };
+        match end {
+            Sent::Sent => {
+                assert!(!closed_before, "K7: {item:?} was sent after close() had returned");
+                sent.push(item);
+            }
+            Sent::Cancelled => {}
+            Sent::Closed => break,
+        }
+    }
+    sent
+}
+
+fn receive_all(channel: &Channel<Item, W>, host: &Host, plan: Plan) -> Got {
+    let mut got = Got::default();
+    for turn in 0.. {
+        let end = if turn % 3 == 2 {
+            host.recv(channel)
+        } else {
+            host.recv_unless_interrupted(channel, plan.late)
+        };
+        match end {
+            Received::Value(item) => got.kept.push(item),
+            Received::GaveBack(item) => got.put_back.push(item),
+            Received::Cancelled => {}
+            Received::Closed => break,
+        }
+    }
+    got
+}
+
+fn check(channel: &Channel<Item, W>, sent: &HashSet<Item>, got: &[Got]) {
+    assert_eq!(channel.parked(), (0, 0), "K4: a node was left behind");
+
+    // A value may be put back after the other receiver saw the end; then it lies in the buffer.
+    let mut left = Vec::new();
+    let end = channel.recv_available(usize::MAX, &mut left);
+    assert_eq!(end, Err(TryRecvError::Closed));
+
+    let mut arrived = HashSet::new();
+    for &item in got.iter().flat_map(|got| &got.kept).chain(&left) {
+        assert!(arrived.insert(item), "K1: {item:?} arrived twice");
+    }
+    assert_eq!(&arrived, sent, "K1: arrived (left) is not what was sent (right)");
+
+    // A value that was put back may be overtaken; the others may not.
+    let put_back: HashSet<Item> = got.iter().flat_map(|got| got.put_back.iter().copied()).collect();
+    for got in got {
+        for from in 0..SENDERS {
+            let seqs: Vec<u32> = got
+                .kept
+                .iter()
+                .filter(|item| item.from == from && !put_back.contains(item))
+                .map(|item| item.seq)
+                .collect();
+            assert!(seqs.is_sorted(), "K2: sender {from} arrived as {seqs:?}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Random schedules of more parties than loom can enumerate.
+//!
+//! `RUSTFLAGS="--cfg shuttle" cargo test -p gochan-core --release --test shuttle`
+//!
+//! Shuttle reports deadlocks by itself (a lost wake is one), and prints a failing schedule that
+//! `shuttle::replay` runs again.
+#![cfg(shuttle)]
+
+mod common;
+
+use common::parties::{Plan, run};
+use common::{Host, Late, W};
+use gochan_core::WaitGroup;
+use gochan_core::sys::atomic::{AtomicUsize, Ordering};
+use gochan_core::sys::{Arc, thread};
+
+/// Schedules per plan; there are twelve plans per test.
+const RANDOM: usize = 3_000;
+const PRIORITISED: usize = 2_000;
+/// How many forced changes of priority a schedule of `check_pct` has.
+const DEPTH: usize = 4;
+
+fn plans(late: Late) -> impl Iterator<Item = Plan> {
+    [0, 1, 2].into_iter().flat_map(move |capacity| {
+        [Some(0), Some(12), Some(40), None].map(|close_after| Plan {
+            capacity,
+            each: 4,
+            interrupts: 3,
+            close_after,
+            late,
+        })
+    })
+}
+
+/// Blocked threads that are interrupted complete what a peer has committed: K1, K2, K4, K7.
+#[test]
+fn late_values_kept_random() {
+    plans(Late::Keep).for_each(|plan| shuttle::check_random(move || run(plan), RANDOM));
+}
+
+/// The same under schedules that starve somebody for long.
+#[test]
+fn late_values_kept_pct() {
+    plans(Late::Keep).for_each(|plan| shuttle::check_pct(move || run(plan), PRIORITISED, DEPTH));
+}
+
+/// Cancelled tasks give back what a peer has committed; it is received by the other one or lies in
+/// the channel at the end, and everything that was not put back keeps its order.
+#[test]
+fn late_values_given_back_random() {
+    plans(Late::GiveBack).for_each(|plan| shuttle::check_random(move || run(plan), RANDOM));
+}
+
+/// The same under schedules that starve somebody for long.
+#[test]
+fn late_values_given_back_pct() {
+    plans(Late::GiveBack).for_each(|plan| shuttle::check_pct(move || run(plan), PRIORITISED, DEPTH));
+}
+
+/// Two workers, three who wait (one of them gets interrupted), two rounds: nobody returns before all
+/// workers of a round are done, nobody sleeps for ever, nobody is left in the queue.
+fn wait_group_rounds() {
+    const WORKERS: usize = 2;
+    let group = Arc::new(WaitGroup::<(), W>::new());
+    let finished = Arc::new(AtomicUsize::new(0));
+    for round in 1..=2 {
+        group.add(WORKERS as i64).unwrap();
+        let impatient = Host::new();
+        let mut threads: Vec<_> = (0..WORKERS)
+            .map(|_| {
+                let (group, finished) = (Arc::clone(&group), Arc::clone(&finished));
+                thread::spawn(move || {
+                    finished.fetch_add(1, Ordering::SeqCst);
+                    group.add(-1).unwrap();
+                })
+            })
+            .collect();
+        threads.extend((0..2).map(|_| {
+            let (group, finished) = (Arc::clone(&group), Arc::clone(&finished));
+            thread::spawn(move || {
+                Host::new().wait_group(&group);
+                assert_eq!(finished.load(Ordering::SeqCst), round * WORKERS);
+            })
+        }));
+        threads.push({
+            let (group, finished, host) = (Arc::clone(&group), Arc::clone(&finished), impatient.clone());
+            thread::spawn(move || {
+                if host.wait_group_unless_interrupted(&group) {
+                    assert_eq!(finished.load(Ordering::SeqCst), round * WORKERS);
+                }
+            })
+        });
+        impatient.interrupt();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        assert_eq!((group.count(), group.parked()), (0, 0));
+    }
+}
+
+#[test]
+fn wait_group_random() {
+    shuttle::check_random(wait_group_rounds, RANDOM);
+}
+
+#[test]
+fn wait_group_pct() {
+    shuttle::check_pct(wait_group_rounds, PRIORITISED, DEPTH);
+}

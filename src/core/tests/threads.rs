@@ -1,0 +1,53 @@
+//! The parties of the shuttle models on real threads, so over the real parker (a futex on Linux).
+//!
+//! What this adds is the kernel's sleep and the machine's memory order; the schedules that matter are
+//! found by loom and shuttle.
+#![cfg(not(any(loom, shuttle)))]
+
+mod common;
+
+use common::parties::{Plan, run};
+use common::{Host, Late, Received, Sent};
+use gochan_core::Channel;
+use std::sync::Arc;
+
+/// K1, K2, K4 and K7 with cancels all the time, over each capacity and both kinds of cancellation.
+#[test]
+fn senders_receivers_canceller_closer() {
+    for late in [Late::Keep, Late::GiveBack] {
+        for capacity in [0, 1, 16] {
+            for (each, close_after) in [(20_000, None), (20_000, Some(2_000)), (50, Some(0))] {
+                run(Plan {
+                    capacity,
+                    each,
+                    interrupts: each,
+                    close_after,
+                    late,
+                });
+            }
+        }
+    }
+}
+
+/// Two threads that block in each other's way for each value: a lost wake would hang here.
+#[test]
+fn ping_pong() {
+    const ROUNDS: u32 = 20_000;
+    let (there, back) = (Arc::new(Channel::new(0)), Arc::new(Channel::new(0)));
+    let echo = std::thread::spawn({
+        let (there, back) = (Arc::clone(&there), Arc::clone(&back));
+        move || {
+            let host = Host::new();
+            while let Received::Value(value) = host.recv(&there) {
+                assert_eq!(host.send(&back, value), Sent::Sent);
+            }
+        }
+    });
+    let host = Host::new();
+    for round in 0..ROUNDS {
+        assert_eq!(host.send(&there, round), Sent::Sent);
+        assert_eq!(host.recv(&back), Received::Value(round));
+    }
+    there.close().unwrap();
+    echo.join().unwrap();
+}

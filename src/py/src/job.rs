@@ -1,0 +1,135 @@
+//! One call on its way to, and on, a goroutine thread.
+//!
+//! `gochan/_threads.py` makes the call, so that no Rust frame stands below a user's function; this
+//! hands it what to call and takes the end.
+
+use crate::goroutine::{End, Goroutine};
+use crate::spawn::unsupported_coroutine;
+use crate::wait_group::WaitGroup;
+use parking_lot::Mutex;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::ffi;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+#[pyclass(frozen, module = "gochan", name = "_Job")]
+#[derive(Debug)]
+pub struct Job {
+    work: Mutex<Option<Work>>,
+    /// Given up when the job has ended, so that the handle can go.
+    party: Mutex<Option<Party>>,
+}
+
+/// The call itself.
+#[derive(Debug)]
+pub struct Work {
+    pub context: Py<PyAny>,
+    pub function: Py<PyAny>,
+    pub args: Py<PyTuple>,
+    pub kwargs: Py<PyDict>,
+}
+
+/// Who is to hear of the end.
+#[derive(Debug)]
+struct Party {
+    goroutine: Py<Goroutine>,
+    group: Option<Py<WaitGroup>>,
+}
+
+#[pymethods]
+impl Job {
+    /// Marks the goroutine as running. Returns `(context, function, args, kwargs)`, once.
+    fn begin<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let work = self.work.lock().take();
+        let work = work.ok_or_else(|| PyRuntimeError::new_err("this job was begun already"))?;
+        let goroutine = self
+            .party
+            .lock()
+            .as_ref()
+            .map(|party| party.goroutine.clone_ref(py));
+        if let Some(goroutine) = goroutine {
+            goroutine.get().begin();
+        }
+        PyTuple::new(
+            py,
+            [
+                work.context.into_bound(py),
+                work.function.into_bound(py),
+                work.args.into_bound(py).into_any(),
+                work.kwargs.into_bound(py).into_any(),
+            ],
+        )
+    }
+
+    /// The function returned.
+    fn finish(&self, value: Bound<'_, PyAny>) -> PyResult<()> {
+        let py = value.py();
+        // SAFETY: attached, a live object.
+        if unsafe { ffi::PyCoro_CheckExact(value.as_ptr()) } == 1 {
+            // Seen only now: the function is not `async def` itself, but returned a coroutine.
+            value.call_method0("close")?;
+            let error = unsupported_coroutine().into_value(py).into_any();
+            self.end(py, End::Error(error, None));
+        } else {
+            self.end(py, End::Value(value.unbind()));
+        }
+        Ok(())
+    }
+
+    /// The function raised. The first frame of the traceback is the caller's, `_threads.py`: not the
+    /// user's business, and it would keep the job alive.
+    fn fail(&self, error: Bound<'_, PyAny>) -> PyResult<()> {
+        let py = error.py();
+        let traceback = error.getattr(intern!(py, "__traceback__"))?;
+        let rest = if traceback.is_none() {
+            traceback
+        } else {
+            traceback.getattr(intern!(py, "tb_next"))?
+        };
+        error.setattr(intern!(py, "__traceback__"), &rest)?;
+        let rest = (!rest.is_none()).then(|| rest.unbind());
+        self.end(py, End::Error(error.unbind(), rest));
+        Ok(())
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if let Some(Some(work)) = self.work.try_lock().as_deref() {
+            visit.call(&work.context)?;
+            visit.call(&work.function)?;
+            visit.call(&work.args)?;
+            visit.call(&work.kwargs)?;
+        }
+        if let Some(Some(party)) = self.party.try_lock().as_deref() {
+            visit.call(&party.goroutine)?;
+            visit.call(&party.group)?;
+        }
+        Ok(())
+    }
+}
+
+impl Job {
+    pub fn new(work: Work, goroutine: Py<Goroutine>, group: Option<Py<WaitGroup>>) -> Self {
+        Self {
+            work: Mutex::new(Some(work)),
+            party: Mutex::new(Some(Party { goroutine, group })),
+        }
+    }
+
+    fn end(&self, py: Python<'_>, end: End) {
+        let party = self.party.lock().take();
+        let Some(Party { goroutine, group }) = party else {
+            return;
+        };
+        let goroutine = goroutine.into_bound(py);
+        Goroutine::finish(&goroutine, end);
+        if let Some(group) = group {
+            // After the error is on the handle. The counter can only be too low through a done() of
+            // the user's own; that is reported like any error nobody can catch.
+            if let Err(error) = group.get().change(py, -1) {
+                error.write_unraisable(py, Some(group.bind(py).as_any()));
+            }
+        }
+    }
+}
