@@ -13,6 +13,7 @@ A third channel, `stop`, never carries a value: closing it is the message. Ctrl-
 
 import errno
 import importlib
+import math
 import os
 import signal
 import stat
@@ -38,23 +39,24 @@ from gochan._demo_report import (
 
 CHUNK = 256 * 1024  # bytes read at a time: a file of any size is counted in little memory
 GRACE = 0.2  # seconds that busy workers get after Ctrl-C
+TOGETHER = 1.0  # seconds within which several SIGINTs are one Ctrl-C
 INSTALLED = ("site-packages", "dist-packages")  # inside the standard library, not of it
 
 
 # ---------------------------------------------------------------- the goroutines
 
 
-def start(root: str, skip: set[str], workers: int, stop: RecvChan[None]) -> RecvChan[Item]:
-    """Start every goroutine. The channel returned has one item per file, then is closed."""
+def start(
+    root: str, skip: set[str], workers: int, results: SendChan[Item], stop: RecvChan[None]
+) -> None:
+    """Start every goroutine. They send one item per file, then close `results`."""
     # A little room lets the walker run ahead of the workers; more would only use memory.
     paths = Chan[str](2 * workers)
-    results = Chan[Item](2 * workers)
     senders = WaitGroup()
     senders.go(walk, root, skip, paths, results, stop)
     for _ in range(workers):
         senders.go(count, paths, results, stop)
     go(close_after, senders, results)
-    return results
 
 
 def walk(
@@ -218,11 +220,12 @@ def run(path: str | None, *, workers: int | None = None, top: int = 10) -> int:
 
     tally = Tally()
     partial = False
+    results = Chan[Item](2 * workers)
     stop = Chan[None]()
-    with first_interrupt_only():
+    with one_interrupt():
         began = time.perf_counter()
-        results = start(root, skip, workers, stop)
         try:
+            start(root, skip, workers, results, stop)
             with progress_line() as step:
                 for item in results:
                     tally.add(item)
@@ -254,21 +257,25 @@ def take_the_rest(results: RecvChan[Item], tally: Tally) -> None:
 
 
 @contextmanager
-def first_interrupt_only() -> Iterator[None]:
-    """Let one Ctrl-C through as KeyboardInterrupt and drop those right behind it.
+def one_interrupt() -> Iterator[None]:
+    """Make one KeyboardInterrupt of several SIGINTs that come together.
 
     `timeout -s INT` sends two at once, and so does a shell script that passes one on. The second
     would hit the code that is about to print the partial result.
     """
+    last = -math.inf
 
-    def first(signum: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        raise KeyboardInterrupt
+    def handler(signum: int, frame: FrameType | None) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last > TOGETHER:
+            last = now
+            raise KeyboardInterrupt
 
     # Another handler than Python's own means that somebody wants it so, nohup for one.
     usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if usual:
-        signal.signal(signal.SIGINT, first)
+        signal.signal(signal.SIGINT, handler)
     try:
         yield
     finally:

@@ -15,6 +15,7 @@ What holds for all of them:
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from datetime import timedelta
+from types import GenericAlias
 from typing import (
     Any,
     Generic,
@@ -26,6 +27,18 @@ from typing import (
     final,
     overload,
 )
+
+__all__ = [
+    "Chan",
+    "Goroutine",
+    "RecvChan",
+    "SendChan",
+    "WaitGroup",
+    "__version__",
+    "go",
+    "num_goroutine",
+    "set_excepthook",
+]
 
 _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
@@ -41,7 +54,7 @@ _Seconds: TypeAlias = float | timedelta
 _Op: TypeAlias = Coroutine[Any, Any, _T]
 
 # The tag comes second, as in Go. `match` narrows the value by it; an unpacked `value, ok = ...`
-# stays `T | None`, as no type checker follows a tag through two variables.
+# stays `T | None`: neither mypy nor pyright follows a tag through two variables.
 _Received: TypeAlias = tuple[_T, Literal[True]] | tuple[None, Literal[False]]
 
 __version__: str
@@ -354,6 +367,9 @@ class Goroutine(Generic[_T]):
     def __await__(self) -> Generator[Any, Any, _T]:
         """Wait as ``result`` does. Cancelling the task that waits leaves the goroutine alone."""
 
+    def __class_getitem__(cls, key: Any) -> GenericAlias:
+        """Make ``Goroutine[int]`` usable at run time, where it says no more than ``Goroutine``."""
+
 @overload
 def go(fn: Callable[..., Coroutine[Any, Any, _T]], /, *args: Any, **kwargs: Any) -> Goroutine[_T]:
     """Start ``fn(*args, **kwargs)`` as an ``async def`` goroutine.
@@ -380,9 +396,9 @@ def go(fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Goroutine[_T]:
     """
 
 def num_goroutine() -> int:
-    """The number of goroutines that were started and have not ended.
+    """The number of goroutines that have not ended. Go's ``runtime.NumGoroutine``.
 
-    Unlike Go's ``runtime.NumGoroutine`` it does not count the main thread.
+    The main thread counts as one, so it is 1 where nothing was started.
     """
 
 def set_excepthook(hook: Callable[[Goroutine[Any], BaseException], None] | None, /) -> None:
@@ -463,11 +479,11 @@ class WaitGroup:
     def __enter__(self) -> Self:
         """Enter a ``with`` block that waits for zero when it is left."""
 
-    def __exit__(self, *exc: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None = None, /, *exc: object) -> None:
         """Wait for zero, unless KeyboardInterrupt or SystemExit ended the block."""
 
     async def __aenter__(self) -> Self:
         """Enter an ``async with`` block that waits for zero when it is left."""
 
-    async def __aexit__(self, *exc: object) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None = None, /, *exc: object) -> None:
         """Wait for zero, unless a cancellation or an interrupt ended the block."""

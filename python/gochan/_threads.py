@@ -4,10 +4,27 @@ It is Python on purpose: an interpreter that exits while a goroutine runs ends s
 that a Rust frame below the user's function would turn into an abort of the process.
 """
 
+from __future__ import annotations
+
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextvars import Context
+    from typing import Any, Protocol
 
-def serve(jobs):
+    class Job(Protocol):
+        """One call, made in Rust by `go()`."""
+
+        def begin(
+            self,
+        ) -> tuple[Context, Callable[..., Any], tuple[Any, ...], dict[str, Any]]: ...
+        def finish(self, value: Any, /) -> None: ...
+        def fail(self, error: BaseException, /) -> None: ...
+
+
+def serve(jobs: Iterator[Job]) -> None:
     """Runs one job after the other, until none has come for a while."""
     for job in jobs:
         _trace_as_threading_would()
@@ -15,7 +32,7 @@ def serve(jobs):
         del job  # not to be kept alive by an idle thread
 
 
-def _run(job):
+def _run(job: Job) -> None:
     context, function, args, kwargs = job.begin()
     try:
         value = context.run(function, *args, **kwargs)
@@ -25,7 +42,7 @@ def _run(job):
         job.finish(value)
 
 
-def _trace_as_threading_would():
+def _trace_as_threading_would() -> None:
     """Debuggers and coverage set their hook with `threading.settrace`; this is a thread like others."""
     threading = sys.modules.get("threading")
     if threading is None:

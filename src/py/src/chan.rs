@@ -12,6 +12,7 @@
 use crate::awaitable::Awaitable;
 use crate::block;
 use crate::chan_iter::{ChanAsyncIter, ChanIter};
+use crate::chan_type;
 use crate::error;
 use crate::gc;
 use crate::limit::Limit;
@@ -20,25 +21,27 @@ use crate::value::Value;
 use crate::wake::ChanCore;
 use gochan_core::error::{TryRecvError, TrySendError};
 use gochan_core::sys::Arc;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::pyclass_init::PyClassInitializer;
-use pyo3::types::PyType;
+use pyo3::types::{PyBool, PyDict, PyTuple, PyType};
+use std::sync::OnceLock;
 
 #[pyclass(subclass, frozen, weakref, generic, module = "gochan", name = "_ChanBase")]
 #[derive(Debug)]
 pub struct ChanBase {
-    core: Arc<ChanCore>,
+    /// Set by `__init__`, which a subclass may forget to call: then on first use, without a buffer.
+    core: OnceLock<Arc<ChanCore>>,
     /// `None`: this object owns the core. Else a view, and this is the owner.
     owner: Option<Py<PyAny>>,
 }
 
 impl ChanBase {
-    pub fn owning(capacity: usize) -> Self {
+    fn owning() -> Self {
         Self {
-            core: Arc::new(ChanCore::new(capacity)),
+            core: OnceLock::new(),
             owner: None,
         }
     }
@@ -46,18 +49,18 @@ impl ChanBase {
     /// A view of a core that `owner` shows to the collector.
     pub fn view(core: &Arc<ChanCore>, owner: Py<PyAny>) -> Self {
         Self {
-            core: Arc::clone(core),
+            core: OnceLock::from(Arc::clone(core)),
             owner: Some(owner),
         }
     }
 
     #[inline]
     pub fn core(&self) -> &Arc<ChanCore> {
-        &self.core
+        self.core.get_or_init(|| Arc::new(ChanCore::new(0)))
     }
 
     fn address(&self) -> usize {
-        Arc::as_ptr(&self.core).addr()
+        Arc::as_ptr(self.core()).addr()
     }
 
     /// For messages and `repr`; runs no Python of the user's.
@@ -80,20 +83,29 @@ impl ChanBase {
 
 #[pymethods]
 impl ChanBase {
+    #[pyo3(signature = (capacity=Capacity(0)))]
+    fn __init__(&self, capacity: Capacity) -> PyResult<()> {
+        self.core.set(Arc::new(ChanCore::new(capacity.0))).map_err(|_| {
+            PyRuntimeError::new_err(
+                "Chan.__init__() on a channel that exists already: its capacity never changes",
+            )
+        })
+    }
+
     /// Whether the channel is closed. Buffered values may still be there to receive.
     #[getter]
     fn closed(&self) -> bool {
-        self.core.is_closed()
+        self.core().is_closed()
     }
 
     /// How many values the channel buffers; 0 for a rendezvous. Go's cap().
     #[getter]
     fn capacity(&self) -> usize {
-        self.core.capacity()
+        self.core().capacity()
     }
 
     fn __len__(&self) -> usize {
-        self.core.len()
+        self.core().len()
     }
 
     #[allow(clippy::unused_self)]
@@ -101,10 +113,15 @@ impl ChanBase {
         true
     }
 
-    fn __eq__(&self, other: &Bound<'_, PyAny>) -> Option<bool> {
-        // None is NotImplemented's stand-in: PyO3 turns a type that does not match into it by itself.
-        let other = other.cast::<Self>().ok()?;
-        Some(Arc::ptr_eq(&self.core, &other.get().core))
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> Py<PyAny> {
+        let py = other.py();
+        match other.cast::<Self>() {
+            Ok(other) => PyBool::new(py, Arc::ptr_eq(self.core(), other.get().core()))
+                .to_owned()
+                .into_any()
+                .unbind(),
+            Err(_) => py.NotImplemented(),
+        }
     }
 
     fn __hash__(&self) -> usize {
@@ -126,62 +143,68 @@ impl ChanBase {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         match &self.owner {
             Some(owner) => visit.call(owner),
-            None => gc::visit_chan(visit, &self.core),
+            None => self.core.get().map_or(Ok(()), |core| gc::visit_chan(visit, core)),
         }
     }
 
     fn __clear__(&self) {
         // A view has nothing of its own that could be part of a cycle except its owner, which is
         // cleared itself.
-        if self.owner.is_none() {
-            self.core.clear();
+        if let (None, Some(core)) = (&self.owner, self.core.get()) {
+            core.clear();
         }
     }
 }
 
 /// A capacity as users give it.
-fn capacity(given: Option<&Bound<'_, PyAny>>) -> PyResult<usize> {
-    let Some(given) = given else {
-        return Ok(0);
-    };
-    // SAFETY: attached, a live object.
-    if unsafe { ffi::PyIndex_Check(given.as_ptr()) } == 0 {
-        let kind = given.get_type().name()?;
-        return Err(PyTypeError::new_err(format!(
-            "Chan(): capacity must be an int, not {kind}"
-        )));
-    }
-    // SAFETY: attached, a live object; a new reference or null with an error.
-    let int = unsafe { Bound::from_owned_ptr_or_err(given.py(), ffi::PyNumber_Index(given.as_ptr()))? };
-    int.extract::<usize>()
-        .ok()
-        .filter(|&capacity| capacity <= MAX_CAPACITY)
-        .ok_or_else(|| {
-            PyValueError::new_err(format!(
-                "Chan(): capacity must be between 0 and {MAX_CAPACITY}, not {int}"
-            ))
-        })
-}
+#[derive(Clone, Copy)]
+struct Capacity(usize);
 
 /// A buffer with one pointer per value must fit the address space (Go: makechan: size out of range).
 const MAX_CAPACITY: usize = isize::MAX as usize / size_of::<Value>();
 
-/// Makes a `Chan` for whichever of the two bases the interpreter asks, and refuses the bases themselves.
-fn construct<'py, T>(
-    class: &Bound<'py, PyType>,
-    given: Option<&Bound<'py, PyAny>>,
-    view: &str,
-) -> PyResult<ChanBase>
-where
-    T: pyo3::PyTypeInfo,
-{
-    if class.is(class.py().get_type::<T>()) {
-        let name = class.name()?;
-        return Err(PyTypeError::new_err(format!(
-            "{name} cannot be created by itself: make a Chan and take its .{view}"
-        )));
+impl<'py> FromPyObject<'_, 'py> for Capacity {
+    type Error = PyErr;
+
+    fn extract(given: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let Some(int) = as_int(&given)? else {
+            let kind = given.get_type().name()?;
+            return Err(PyTypeError::new_err(format!(
+                "Chan(): capacity must be an int, not {kind}"
+            )));
+        };
+        let fits = int
+            .extract::<usize>()
+            .ok()
+            .filter(|&capacity| capacity <= MAX_CAPACITY);
+        fits.map(Self).ok_or_else(|| {
+            PyValueError::new_err(format!(
+                "Chan(): capacity must be between 0 and {MAX_CAPACITY}, not {int}"
+            ))
+        })
     }
-    Ok(ChanBase::owning(capacity(given)?))
+}
+
+/// `operator.index(object)`, or `None` where there is no such thing.
+pub fn as_int<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    // SAFETY: attached, a live object.
+    if unsafe { ffi::PyIndex_Check(object.as_ptr()) } == 0 {
+        return Ok(None);
+    }
+    // SAFETY: attached, a live object; a new reference or null with an error.
+    unsafe { Bound::from_owned_ptr_or_err(object.py(), ffi::PyNumber_Index(object.as_ptr())).map(Some) }
+}
+
+/// The object of a new `Chan`, for whichever of its two bases the interpreter asks; refuses all
+/// classes that are not a `Chan`.
+fn construct(class: &Bound<'_, PyType>, view: &str) -> PyResult<ChanBase> {
+    if chan_type::is_chan(class)? {
+        return Ok(ChanBase::owning());
+    }
+    let name = class.name()?;
+    Err(PyTypeError::new_err(format!(
+        "{name} cannot be created by itself: make a Chan and take its .{view}"
+    )))
 }
 
 /// The send-only face of a channel: what `ch.sender` gives. Every Chan is one too.
@@ -209,12 +232,13 @@ fn owned(chan: &Bound<'_, ChanBase>) -> Py<ChanBase> {
 impl SendChan {
     #[new]
     #[classmethod]
-    #[pyo3(signature = (capacity=None), text_signature = "(capacity=0)")]
+    #[pyo3(signature = (*_args, **_kwargs))]
     fn new(
         class: &Bound<'_, PyType>,
-        capacity: Option<&Bound<'_, PyAny>>,
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<PyClassInitializer<Self>> {
-        let base = construct::<Self>(class, capacity, "sender")?;
+        let base = construct(class, "sender")?;
         Ok(PyClassInitializer::from(base).add_subclass(Self))
     }
 
@@ -342,12 +366,13 @@ impl RecvChan {
 impl RecvChan {
     #[new]
     #[classmethod]
-    #[pyo3(signature = (capacity=None), text_signature = "(capacity=0)")]
+    #[pyo3(signature = (*_args, **_kwargs))]
     fn new(
         class: &Bound<'_, PyType>,
-        capacity: Option<&Bound<'_, PyAny>>,
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<PyClassInitializer<Self>> {
-        let base = construct::<Self>(class, capacity, "receiver")?;
+        let base = construct(class, "receiver")?;
         Ok(PyClassInitializer::from(base).add_subclass(Self))
     }
 
@@ -435,15 +460,12 @@ impl RecvChan {
 
 /// How many values `recv_many` takes at most.
 fn many(limit: &Bound<'_, PyAny>, operation: &str) -> PyResult<usize> {
-    // SAFETY: attached, a live object.
-    if unsafe { ffi::PyIndex_Check(limit.as_ptr()) } == 0 {
+    let Some(int) = as_int(limit)? else {
         let kind = limit.get_type().name()?;
         return Err(PyTypeError::new_err(format!(
             "{operation}: limit must be an int, not {kind}"
         )));
-    }
-    // SAFETY: attached, a live object; a new reference or null with an error.
-    let int = unsafe { Bound::from_owned_ptr_or_err(limit.py(), ffi::PyNumber_Index(limit.as_ptr()))? };
+    };
     if int.lt(1)? {
         return Err(PyValueError::new_err(format!(
             "{operation}: limit must be at least 1, not {int}"

@@ -21,7 +21,8 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 use std::ffi::CStr;
 use std::ptr::null_mut;
 
-const DOC: &str = "Chan(capacity=0)\n--\n\nA typed conduit between goroutines, threads and asyncio tasks. \
+const SIGNATURE: &str = "Chan(capacity=0)\n--\n\n";
+const DOC: &str = "A typed conduit between goroutines, threads and asyncio tasks. \
 Go's make(chan T, capacity).\n\n`Chan[int](3)` is the typed spelling. With capacity 0 each send waits for its \
 receiver.";
 
@@ -29,12 +30,22 @@ receiver.";
 static BEHIND_SEND: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static BEHIND_RECV: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
+static CHAN: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+
+/// Whether a class is `Chan` or derives from it.
+pub fn is_chan(class: &Bound<'_, PyType>) -> PyResult<bool> {
+    match CHAN.get(class.py()) {
+        Some(chan) => class.is_subclass(chan.bind(class.py())),
+        None => Ok(false),
+    }
+}
+
 pub fn make(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
     let (sends, receives) = (py.get_type::<SendChan>(), py.get_type::<RecvChan>());
     let body = PyDict::new(py);
     body.set_item("__slots__", PyTuple::empty(py))?;
     body.set_item("__module__", "gochan")?;
-    body.set_item("__doc__", DOC)?;
+    body.set_item("__doc__", format!("{SIGNATURE}{DOC}"))?;
     for (name, getter, doc) in [
         (
             "sender",
@@ -54,6 +65,9 @@ pub fn make(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
         .get_type::<PyType>()
         .call1(("Chan", (&sends, &receives), body))?
         .cast_into::<PyType>()?;
+    // What `inspect.signature` reads is in place now; what people read has no need of it.
+    class.setattr("__doc__", DOC)?;
+    CHAN.get_or_init(py, || class.clone().unbind());
     BEHIND_SEND.get_or_try_init(py, || sends.getattr("send").map(Bound::unbind))?;
     BEHIND_RECV.get_or_try_init(py, || receives.getattr("recv").map(Bound::unbind))?;
     put_in_front(&class, c"send", send, BEHIND_SEND.get(py))?;

@@ -3,7 +3,7 @@
 //! The classes are defined in `gochan/errors.py`, where a Python user looks for them, and fetched
 //! from there when the first one is raised.
 
-use pyo3::exceptions::{PyOverflowError, PyTimeoutError};
+use pyo3::exceptions::PyTimeoutError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
@@ -42,8 +42,9 @@ pub fn add(py: Python<'_>, error: gochan_core::error::AddError, delta: i64, coun
                  more done() calls than add() announced"
             ),
         ),
-        AddError::Overflow => PyOverflowError::new_err(format!(
-            "WaitGroup counter too large: add({delta}) with the counter at {count}"
-        )),
+        AddError::Overflow => wait_group(
+            py,
+            format!("WaitGroup counter too large: add({delta}) with the counter at {count}"),
+        ),
     }
 }

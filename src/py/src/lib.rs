@@ -70,6 +70,9 @@ mod _gochan {
             goroutine::fill_slots(py);
         }
         module.add("Chan", chan_type::make(py)?)?;
+        for function in ["go", "num_goroutine", "set_excepthook"] {
+            module.getattr(function)?.setattr("__module__", "gochan")?;
+        }
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         fork::register(py)
     }

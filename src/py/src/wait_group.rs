@@ -2,6 +2,7 @@
 
 use crate::awaitable::Awaitable;
 use crate::block;
+use crate::chan::as_int;
 use crate::error;
 use crate::gc;
 use crate::goroutine::Goroutine;
@@ -10,7 +11,7 @@ use crate::operation::Operation;
 use crate::spawn;
 use crate::wake::GroupCore;
 use gochan_core::sys::Arc;
-use pyo3::exceptions::{PyException, PyTypeError};
+use pyo3::exceptions::{PyException, PyTypeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -43,6 +44,28 @@ impl WaitGroup {
     }
 }
 
+/// What is added, as users give it.
+#[derive(Clone, Copy)]
+struct Delta(i64);
+
+impl<'py> FromPyObject<'_, 'py> for Delta {
+    type Error = PyErr;
+
+    fn extract(given: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let Some(int) = as_int(&given)? else {
+            let kind = given.get_type().name()?;
+            return Err(PyTypeError::new_err(format!(
+                "WaitGroup.add(): delta must be an int, not {kind}"
+            )));
+        };
+        int.extract::<i64>().map(Self).map_err(|_| {
+            PyValueError::new_err(format!(
+                "WaitGroup.add(): delta must fit 64 bits, which {int} does not"
+            ))
+        })
+    }
+}
+
 /// Whether leaving a `with` block should wait: not when Ctrl-C, a cancellation or an exit is on its way
 /// out, which waiting could hold up for ever.
 fn leaving_waits(kind: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
@@ -66,9 +89,9 @@ impl WaitGroup {
     /// Adds `delta`, which may be negative, to the counter; zero releases all waiters.
     ///
     /// Raises WaitGroupError, with the counter unchanged, if it would become negative.
-    #[pyo3(signature = (delta=1, /))]
-    fn add(&self, py: Python<'_>, delta: i64) -> PyResult<()> {
-        self.change(py, delta)
+    #[pyo3(signature = (delta=Delta(1), /), text_signature = "($self, delta=1, /)")]
+    fn add(&self, py: Python<'_>, delta: Delta) -> PyResult<()> {
+        self.change(py, delta.0)
     }
 
     /// Takes one from the counter.
@@ -116,7 +139,7 @@ impl WaitGroup {
         slf
     }
 
-    #[pyo3(signature = (kind=None, *_exc))]
+    #[pyo3(signature = (kind=None, /, *_exc))]
     fn __exit__(
         slf: Bound<'_, Self>,
         kind: Option<&Bound<'_, PyAny>>,
@@ -133,7 +156,7 @@ impl WaitGroup {
         Awaitable::new(slf.py(), Operation::Ready { result }, Limit::Never)
     }
 
-    #[pyo3(signature = (kind=None, *_exc))]
+    #[pyo3(signature = (kind=None, /, *_exc))]
     fn __aexit__<'py>(
         slf: Bound<'py, Self>,
         kind: Option<&Bound<'py, PyAny>>,

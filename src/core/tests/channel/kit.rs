@@ -1,39 +1,34 @@
 //! A channel whose wakers and values write down what happens to them.
 
 use gochan_core::channel::{RecvStart, SendStart};
+use gochan_core::error::{TryRecvError, TrySendError};
 use gochan_core::wait_queue::Ticket;
 use gochan_core::{Channel, Outcome, Waiter, Wake};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     Woken(&'static str),
-    /// Dropped without having been woken.
+    /// A waker ended without having been woken.
     WakerDropped(&'static str),
     ValueDropped(u32),
 }
-use Event::{ValueDropped, WakerDropped, Woken};
 
 #[derive(Debug, Clone, Default)]
-pub struct Log(Rc<RefCell<Vec<Event>>>);
+struct Log(Rc<RefCell<Vec<Event>>>);
 
 impl Log {
-    pub fn note(&self, event: Event) {
+    fn note(&self, event: Event) {
         self.0.borrow_mut().push(event);
-    }
-
-    /// What happened since the last call.
-    pub fn take(&self) -> Vec<Event> {
-        self.0.take()
     }
 }
 
 /// A waker with a name.
 #[derive(Debug)]
 pub struct Tap {
-    name: &'static str,
+    pub name: &'static str,
     log: Log,
     woken: bool,
 }
@@ -41,27 +36,26 @@ pub struct Tap {
 impl Wake for Tap {
     fn wake(mut self) {
         self.woken = true;
-        self.log.note(Woken(self.name));
+        self.log.note(Event::Woken(self.name));
     }
 }
 
 impl Drop for Tap {
     fn drop(&mut self) {
         if !self.woken {
-            self.log.note(WakerDropped(self.name));
+            self.log.note(Event::WakerDropped(self.name));
         }
     }
 }
 
-/// A value that can tell when it is dropped. The tests take its number out with [`Value::open`].
+/// A number whose drop is noted, unless it was opened.
 #[derive(Debug)]
 pub struct Value {
-    number: u32,
+    pub number: u32,
     log: Option<Log>,
 }
 
 impl Value {
-    /// The number; its end is no event any more.
     pub fn open(mut self) -> u32 {
         self.log = None;
         self.number
@@ -71,45 +65,123 @@ impl Value {
 impl Drop for Value {
     fn drop(&mut self) {
         if let Some(log) = &self.log {
-            log.note(ValueDropped(self.number));
+            log.note(Event::ValueDropped(self.number));
         }
     }
 }
 
-impl PartialEq<u32> for Value {
-    fn eq(&self, other: &u32) -> bool {
-        self.number == *other
-    }
-}
-
-/// Somebody who parked.
+/// Somebody who is parked, or was.
 #[derive(Debug)]
 pub struct Party {
     pub waiter: Arc<Waiter<Value>>,
     pub ticket: Ticket,
 }
 
-/// An [`Outcome`] with the number instead of the value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    Sent,
-    Received(u32),
-    Closed,
-}
-
 impl Party {
-    /// Takes what it was settled with.
-    pub fn end(&self) -> Option<End> {
-        assert_eq!(
-            self.waiter.is_settled(),
-            matches!(self.waiter.take_end(), Some(_)),
-            "the flag and the outcome agree"
-        );
-        unreachable!()
+    /// What it was settled with, if it was; the number instead of the value.
+    pub fn outcome(&self) -> Option<Outcome<u32>> {
+        Some(match self.waiter.take()? {
+            Outcome::Received(value) => Outcome::Received(value.open()),
+            Outcome::Sent => Outcome::Sent,
+            Outcome::Closed => Outcome::Closed,
+            Outcome::Released => Outcome::Released,
+        })
+    }
+
+    pub fn waits(&self) -> bool {
+        !self.waiter.is_settled()
     }
 }
 
 pub struct Bench {
     pub channel: Channel<Value, Tap>,
-    pub log: Log,
+    log: Log,
+}
+
+impl Bench {
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            channel: Channel::new(capacity),
+            log: Log::default(),
+        }
+    }
+
+    /// With these values sent already.
+    pub fn holding(capacity: usize, numbers: impl IntoIterator<Item = u32>) -> Self {
+        let bench = Self::new(capacity);
+        for number in numbers {
+            assert_eq!(bench.try_send(number), Ok(()));
+        }
+        bench
+    }
+
+    /// What happened since the last call.
+    pub fn events(&self) -> Vec<Event> {
+        self.log.0.take()
+    }
+
+    pub fn value(&self, number: u32) -> Value {
+        Value {
+            number,
+            log: Some(self.log.clone()),
+        }
+    }
+
+    pub fn tap(&self, name: &'static str) -> Tap {
+        Tap {
+            name,
+            log: self.log.clone(),
+            woken: false,
+        }
+    }
+
+    pub fn try_send(&self, number: u32) -> Result<(), TrySendError<u32>> {
+        self.channel
+            .try_send(self.value(number))
+            .map_err(|error| match error {
+                TrySendError::Full(value) => TrySendError::Full(value.open()),
+                TrySendError::Closed(value) => TrySendError::Closed(value.open()),
+            })
+    }
+
+    pub fn try_recv(&self) -> Result<u32, TryRecvError> {
+        self.channel.try_recv().map(Value::open)
+    }
+
+    pub fn recv_available(&self, limit: usize) -> (Vec<u32>, Result<(), TryRecvError>) {
+        let mut out = Vec::new();
+        let end = self.channel.recv_available(limit, &mut out);
+        (out.into_iter().map(Value::open).collect(), end)
+    }
+
+    /// `Err`: it had to park.
+    pub fn send(&self, name: &'static str, number: u32) -> Result<Result<(), TrySendError<u32>>, Party> {
+        let waiter = Arc::new(Waiter::new());
+        match self
+            .channel
+            .send_or_park(self.value(number), &waiter, self.tap(name))
+        {
+            SendStart::Sent => Ok(Ok(())),
+            SendStart::Closed(value) => Ok(Err(TrySendError::Closed(value.open()))),
+            SendStart::Parked(ticket) => Err(Party { waiter, ticket }),
+        }
+    }
+
+    /// `Err`: it had to park.
+    pub fn recv(&self, name: &'static str) -> Result<Result<u32, TryRecvError>, Party> {
+        let waiter = Arc::new(Waiter::new());
+        match self.channel.recv_or_park(&waiter, self.tap(name)) {
+            RecvStart::Received(value) => Ok(Ok(value.open())),
+            RecvStart::Closed => Ok(Err(TryRecvError::Closed)),
+            RecvStart::Parked(ticket) => Err(Party { waiter, ticket }),
+        }
+    }
+
+    pub fn park_sender(&self, name: &'static str, number: u32) -> Party {
+        self.send(name, number).expect_err("the send has to wait")
+    }
+
+    pub fn park_receiver(&self, name: &'static str) -> Party {
+        self.recv(name).expect_err("the receive has to wait")
+    }
 }
