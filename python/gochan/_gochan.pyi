@@ -21,6 +21,7 @@ from typing import (
     Generic,
     Literal,
     Never,
+    ParamSpec,
     Self,
     TypeAlias,
     TypeVar,
@@ -41,6 +42,7 @@ __all__ = [
 ]
 
 _T = TypeVar("_T")
+_P = ParamSpec("_P")
 _T_co = TypeVar("_T_co", covariant=True)
 _T_contra = TypeVar("_T_contra", contravariant=True)
 
@@ -271,7 +273,7 @@ class Chan(SendChan[_T], RecvChan[_T]):
         [0, 1, 4, 9]
     """
 
-    def __new__(cls, capacity: int = 0) -> Self:
+    def __init__(self, capacity: int = 0) -> None:
         """Make an open, empty channel.
 
         Args:
@@ -371,7 +373,9 @@ class Goroutine(Generic[_T]):
         """Make ``Goroutine[int]`` usable at run time, where it says no more than ``Goroutine``."""
 
 @overload
-def go(fn: Callable[..., Coroutine[Any, Any, _T]], /, *args: Any, **kwargs: Any) -> Goroutine[_T]:
+def go(
+    fn: Callable[_P, Coroutine[Any, Any, _T]], /, *args: _P.args, **kwargs: _P.kwargs
+) -> Goroutine[_T]:
     """Start ``fn(*args, **kwargs)`` as an ``async def`` goroutine.
 
     Raises:
@@ -379,7 +383,7 @@ def go(fn: Callable[..., Coroutine[Any, Any, _T]], /, *args: Any, **kwargs: Any)
     """
 
 @overload
-def go(fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Goroutine[_T]:
+def go(fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Goroutine[_T]:
     """Start ``fn(*args, **kwargs)`` as a goroutine and return at once. Go's ``go fn(...)``.
 
     It runs on a thread of its own, taken from a cache, with a copy of the caller's
@@ -463,7 +467,14 @@ class WaitGroup:
     def __await__(self) -> Generator[Any, Any]:
         """Wait until the counter is zero, for asyncio tasks."""
 
-    def go(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Goroutine[Any]:
+    @overload
+    def go(
+        self, fn: Callable[_P, Coroutine[Any, Any, _T]], /, *args: _P.args, **kwargs: _P.kwargs
+    ) -> Goroutine[_T]:
+        """Start an ``async def`` goroutine that is counted; see ``go`` for when that works."""
+
+    @overload
+    def go(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Goroutine[_T]:
         """Start a goroutine that is counted until it ends, also by an error. Go's ``wg.Go``.
 
         An error stays on the returned handle; ``wait`` does not raise it.

@@ -36,21 +36,29 @@ pub struct Channel<T, W: Wake> {
 #[derive(Debug)]
 struct State<T, W> {
     buffer: VecDeque<T>,
-    receivers: WaitQueue<Receiver<T, W>>,
+    receivers: WaitQueue<Party<T, W>>,
     senders: WaitQueue<Sender<T, W>>,
     closed: bool,
 }
 
+/// Who is parked. It goes through the wake list whole: its host may have let go of the waiter, and
+/// then the waiter ends here, with the value that was just put into it.
 #[derive(Debug)]
-struct Receiver<T, W> {
+struct Party<T, W> {
     waiter: Arc<Waiter<T>>,
     waker: W,
 }
 
+impl<T, W: Wake> Wake for Party<T, W> {
+    #[inline]
+    fn wake(self) {
+        self.waker.wake();
+    }
+}
+
 #[derive(Debug)]
 struct Sender<T, W> {
-    waiter: Arc<Waiter<T>>,
-    waker: W,
+    party: Party<T, W>,
     value: T,
 }
 
@@ -58,13 +66,13 @@ struct Sender<T, W> {
 #[derive(Debug)]
 #[allow(dead_code)] // the fields are kept for their drop
 enum Dead<T, W> {
-    Receiver(Receiver<T, W>),
+    Receiver(Party<T, W>),
     Sender(Sender<T, W>),
     /// The value of a sender that was parked when the channel closed (C10: it is lost).
     Value(T),
 }
 
-type After<T, W> = WakeList<W, Dead<T, W>>;
+type After<T, W> = WakeList<Party<T, W>, Dead<T, W>>;
 
 /// How a send that may wait began.
 #[derive(Debug, PartialEq, Eq)]
@@ -151,12 +159,12 @@ impl<T, W: Wake> Channel<T, W> {
                 Err(TrySendError::Closed(value)) => SendStart::Closed(value),
                 Err(TrySendError::Full(value)) => {
                     // `take` cannot be None here; a match would need a second exit.
-                    let node = waker.take().map(|waker| Sender {
+                    let party = waker.take().map(|waker| Party {
                         waiter: Arc::clone(waiter),
                         waker,
-                        value,
                     });
-                    SendStart::Parked(state.senders.push_back(node.expect("one waker, one park")))
+                    let party = party.expect("one waker, one park");
+                    SendStart::Parked(state.senders.push_back(Sender { party, value }))
                 }
             }
         };
@@ -187,11 +195,11 @@ impl<T, W: Wake> Channel<T, W> {
                 Ok(value) => RecvStart::Received(value),
                 Err(TryRecvError::Closed) => RecvStart::Closed,
                 Err(TryRecvError::Empty) => {
-                    let node = waker.take().map(|waker| Receiver {
+                    let party = waker.take().map(|waker| Party {
                         waiter: Arc::clone(waiter),
                         waker,
                     });
-                    RecvStart::Parked(state.receivers.push_back(node.expect("one waker, one park")))
+                    RecvStart::Parked(state.receivers.push_back(party.expect("one waker, one park")))
                 }
             }
         };
@@ -247,14 +255,14 @@ impl<T, W: Wake> Channel<T, W> {
             state.closed = true;
             while let Some(receiver) = state.receivers.pop_front() {
                 if receiver.waiter.settle(Outcome::Closed).is_ok() {
-                    after.wake_later(receiver.waker);
+                    after.wake_later(receiver);
                 } else {
                     after.drop_later(Dead::Receiver(receiver));
                 }
             }
             while let Some(sender) = state.senders.pop_front() {
-                if sender.waiter.settle(Outcome::Closed).is_ok() {
-                    after.wake_later(sender.waker);
+                if sender.party.waiter.settle(Outcome::Closed).is_ok() {
+                    after.wake_later(sender.party);
                     after.drop_later(Dead::Value(sender.value));
                 } else {
                     after.drop_later(Dead::Sender(sender));
@@ -292,7 +300,7 @@ impl<T, W: Wake> Channel<T, W> {
         }
         for sender in state.senders.iter() {
             visit(Held::Value(&sender.value));
-            visit(Held::Waker(&sender.waker));
+            visit(Held::Waker(&sender.party.waker));
         }
         true
     }
@@ -308,16 +316,12 @@ impl<T, W: Wake> Channel<T, W> {
                 senders,
                 ..
             } = &mut *state;
-            (
-                std::mem::take(buffer),
-                std::mem::replace(receivers, WaitQueue::new()),
-                std::mem::replace(senders, WaitQueue::new()),
-            )
+            (std::mem::take(buffer), receivers.take_all(), senders.take_all())
         };
         for waiter in receivers
             .iter()
             .map(|r| &r.waiter)
-            .chain(senders.iter().map(|s| &s.waiter))
+            .chain(senders.iter().map(|s| &s.party.waiter))
         {
             waiter.cancel();
         }
@@ -333,7 +337,7 @@ impl<T, W: Wake> State<T, W> {
         while let Some(receiver) = self.receivers.pop_front() {
             match receiver.waiter.settle(Outcome::Received(value)) {
                 Ok(()) => {
-                    after.wake_later(receiver.waker);
+                    after.wake_later(receiver);
                     return Ok(());
                 }
                 Err(Outcome::Received(back)) => {
@@ -350,8 +354,8 @@ impl<T, W: Wake> State<T, W> {
     #[inline]
     fn take_from_sender(&mut self, after: &mut After<T, W>) -> Option<T> {
         while let Some(sender) = self.senders.pop_front() {
-            if sender.waiter.settle(Outcome::Sent).is_ok() {
-                after.wake_later(sender.waker);
+            if sender.party.waiter.settle(Outcome::Sent).is_ok() {
+                after.wake_later(sender.party);
                 return Some(sender.value);
             }
             after.drop_later(Dead::Sender(sender));

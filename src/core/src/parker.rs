@@ -8,7 +8,7 @@
 //! Only one thread parks on a parker; any thread may unpark it.
 //!
 //! On Linux this is a bare futex, because it returns when a signal arrives ([`Woken::Interrupted`]):
-//! that is what makes Ctrl-C work at once in a blocked main thread. std's and parking_lot's own
+//! that is what makes Ctrl-C work at once in a blocked main thread. std's and `parking_lot`'s own
 //! parking go back to sleep on a signal. Elsewhere it is a condition variable, and who needs signals
 //! parks in short slices.
 

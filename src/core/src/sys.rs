@@ -1,7 +1,7 @@
 //! The one place that decides between the real world and a model of it.
 //!
 //! All other files take their atomics, locks and threads from here, so that the same code runs on
-//! std (and parking_lot), under loom (`--cfg loom`: every interleaving of a small model) and under
+//! std (and `parking_lot`), under loom (`--cfg loom`: every interleaving of a small model) and under
 //! shuttle (`--cfg shuttle`: random interleavings of a larger one).
 
 #[cfg(not(any(loom, shuttle)))]
@@ -25,7 +25,7 @@ mod real {
     super::std_style_mutex!(shuttle::sync);
 }
 
-/// Gives the mutex of a model checker, which has std's shape, the non-poisoning shape of parking_lot.
+/// Gives the mutex of a model checker, which has std's shape, the non-poisoning shape of `parking_lot`.
 #[cfg(any(loom, shuttle))]
 macro_rules! std_style_mutex {
     ($($path:tt)*) => {

@@ -116,7 +116,7 @@ impl<T, W: Wake> WaitGroup<T, W> {
 
     /// Lets go of all waiters, for a garbage collector that found the group unreachable.
     pub fn clear(&self) {
-        let waiters = std::mem::replace(&mut self.state.lock().waiters, WaitQueue::new());
+        let waiters = self.state.lock().waiters.take_all();
         for parked in waiters.iter() {
             parked.waiter.cancel();
         }

@@ -102,6 +102,17 @@ impl<N> WaitQueue<N> {
         self.unlink(ticket.slot)
     }
 
+    /// Empties the queue. The tickets given out so far stay dead in it.
+    #[must_use]
+    pub fn take_all(&mut self) -> Self {
+        let newest = self.slots.iter().map(|slot| slot.generation).max();
+        let empty = Self {
+            first_generation: newest.map_or(self.first_generation, |newest| newest.wrapping_add(1)),
+            ..Self::new()
+        };
+        std::mem::replace(self, empty)
+    }
+
     /// First to last.
     pub fn iter(&self) -> impl Iterator<Item = &N> {
         let mut at = self.head;

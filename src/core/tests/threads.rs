@@ -7,7 +7,7 @@
 mod common;
 
 use common::parties::{Plan, run};
-use common::{Host, Late, Received, Sent};
+use common::{Host, Late, RecvEnd, SendEnd};
 use gochan_core::Channel;
 use std::sync::Arc;
 
@@ -38,15 +38,15 @@ fn ping_pong() {
         let (there, back) = (Arc::clone(&there), Arc::clone(&back));
         move || {
             let host = Host::new();
-            while let Received::Value(value) = host.recv(&there) {
-                assert_eq!(host.send(&back, value), Sent::Sent);
+            while let RecvEnd::Value(value) = host.recv(&there) {
+                assert_eq!(host.send(&back, value), SendEnd::Sent);
             }
         }
     });
     let host = Host::new();
     for round in 0..ROUNDS {
-        assert_eq!(host.send(&there, round), Sent::Sent);
-        assert_eq!(host.recv(&back), Received::Value(round));
+        assert_eq!(host.send(&there, round), SendEnd::Sent);
+        assert_eq!(host.recv(&back), RecvEnd::Value(round));
     }
     there.close().unwrap();
     echo.join().unwrap();

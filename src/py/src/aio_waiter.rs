@@ -111,11 +111,6 @@ impl AioWaiter {
                 .is_none_or(|registration| registration.waiter().is_settled())
     }
 
-    /// The task looks at it again: the same handshake once more.
-    pub fn rearm(&self) {
-        self.blocking.store(true, Ordering::Relaxed);
-    }
-
     /// Calls back the task, in the task's context.
     pub fn resume(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();

@@ -87,11 +87,9 @@ impl Awaitable {
             }
             State::Parked(mut operation, limit, waiter) => {
                 if !waiter.get().has_ended() {
-                    // Resumed by somebody else's hand: wait on.
-                    waiter.get().rearm();
-                    let again = waiter.clone_ref(py);
+                    // Not the task that waits: that one is resumed when the wait has ended.
                     *state = State::Parked(operation, limit, waiter);
-                    return Ok(Step::Yield(again));
+                    return Err(awaited_elsewhere());
                 }
                 let (registration, is_timeout) = waiter.get().end(py);
                 if is_timeout {
@@ -151,6 +149,13 @@ fn park(py: Python<'_>, operation: &mut Operation, limit: Limit) -> PyResult<Ste
         }
     }
     Ok(Step::Yield(waiter))
+}
+
+fn awaited_elsewhere() -> PyErr {
+    PyRuntimeError::new_err(
+        "this operation is being awaited already, by another task: an awaitable of gochan works once, \
+         make one for each task",
+    )
 }
 
 fn timed_out(py: Python<'_>, operation: &Operation, limit: Limit) -> PyErr {

@@ -4,9 +4,7 @@ use gochan_core::channel::{RecvStart, SendStart};
 use gochan_core::error::{TryRecvError, TrySendError};
 use gochan_core::wait_queue::Ticket;
 use gochan_core::{Channel, Outcome, Waiter, Wake};
-use std::cell::RefCell;
-use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
@@ -17,11 +15,11 @@ pub enum Event {
 }
 
 #[derive(Debug, Clone, Default)]
-struct Log(Rc<RefCell<Vec<Event>>>);
+struct Log(Arc<Mutex<Vec<Event>>>);
 
 impl Log {
     fn note(&self, event: Event) {
-        self.0.borrow_mut().push(event);
+        self.0.lock().unwrap().push(event);
     }
 }
 
@@ -117,7 +115,7 @@ impl Bench {
 
     /// What happened since the last call.
     pub fn events(&self) -> Vec<Event> {
-        self.log.0.take()
+        std::mem::take(&mut self.log.0.lock().unwrap())
     }
 
     pub fn value(&self, number: u32) -> Value {

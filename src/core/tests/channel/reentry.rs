@@ -5,16 +5,15 @@ use gochan_core::channel::{RecvStart, SendStart};
 use gochan_core::lock::assert_none_held;
 use gochan_core::wait_queue::Ticket;
 use gochan_core::{Channel, Outcome, Waiter, Wake};
-use std::cell::Cell;
-use std::rc::{Rc, Weak};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 
 type Hooked = Channel<Hook, Hook>;
 
 /// A waker, or a value, that uses its channel when it is woken or dropped.
 struct Hook {
     channel: Weak<Hooked>,
-    fired: Rc<Cell<usize>>,
+    fired: Arc<AtomicUsize>,
     spent: bool,
 }
 
@@ -31,14 +30,14 @@ impl Hook {
         // And now really: in, out, and away again.
         let inert = || Hook {
             channel: Weak::new(),
-            fired: Rc::default(),
+            fired: Arc::default(),
             spent: true,
         };
         let before = channel.len();
         channel.unrecv(inert());
         drop(channel.try_recv());
         assert_eq!(channel.len(), before);
-        self.fired.set(self.fired.get() + 1);
+        self.fired.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -55,8 +54,8 @@ impl Drop for Hook {
 }
 
 struct Scene {
-    channel: Rc<Hooked>,
-    fired: Rc<Cell<usize>>,
+    channel: Arc<Hooked>,
+    fired: Arc<AtomicUsize>,
 }
 
 struct Party(Arc<Waiter<Hook>>, Ticket);
@@ -64,15 +63,15 @@ struct Party(Arc<Waiter<Hook>>, Ticket);
 impl Scene {
     fn new(capacity: usize) -> Self {
         Self {
-            channel: Rc::new(Channel::new(capacity)),
-            fired: Rc::default(),
+            channel: Arc::new(Channel::new(capacity)),
+            fired: Arc::default(),
         }
     }
 
     fn hook(&self) -> Hook {
         Hook {
-            channel: Rc::downgrade(&self.channel),
-            fired: Rc::clone(&self.fired),
+            channel: Arc::downgrade(&self.channel),
+            fired: Arc::clone(&self.fired),
             spent: false,
         }
     }
@@ -99,7 +98,7 @@ impl Scene {
 
     /// The hooks that fired since the last call.
     fn fired(&self) -> usize {
-        self.fired.replace(0)
+        self.fired.swap(0, Ordering::Relaxed)
     }
 }
 

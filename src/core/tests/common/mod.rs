@@ -48,14 +48,14 @@ impl Wake for Tally {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sent {
+pub enum SendEnd {
     Sent,
     Closed,
     Cancelled,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Received<T> {
+pub enum RecvEnd<T> {
     Value(T),
     Closed,
     Cancelled,
@@ -125,65 +125,65 @@ impl Host {
         }
     }
 
-    pub fn send<T>(&self, channel: &Channel<T, W>, value: T) -> Sent {
+    pub fn send<T>(&self, channel: &Channel<T, W>, value: T) -> SendEnd {
         let value = match channel.try_send(value) {
-            Ok(()) => return Sent::Sent,
-            Err(TrySendError::Closed(_)) => return Sent::Closed,
+            Ok(()) => return SendEnd::Sent,
+            Err(TrySendError::Closed(_)) => return SendEnd::Closed,
             Err(TrySendError::Full(value)) => value,
         };
         let waiter = Arc::new(Waiter::new());
         match channel.send_or_park(value, &waiter, self.waker()) {
-            SendStart::Sent => Sent::Sent,
-            SendStart::Closed(_) => Sent::Closed,
+            SendStart::Sent => SendEnd::Sent,
+            SendStart::Closed(_) => SendEnd::Closed,
             SendStart::Parked(_) => sent(&self.wait(&waiter)),
         }
     }
 
-    pub fn recv<T>(&self, channel: &Channel<T, W>) -> Received<T> {
+    pub fn recv<T>(&self, channel: &Channel<T, W>) -> RecvEnd<T> {
         match channel.try_recv() {
-            Ok(value) => return Received::Value(value),
-            Err(TryRecvError::Closed) => return Received::Closed,
+            Ok(value) => return RecvEnd::Value(value),
+            Err(TryRecvError::Closed) => return RecvEnd::Closed,
             Err(TryRecvError::Empty) => {}
         }
         let waiter = Arc::new(Waiter::new());
         match channel.recv_or_park(&waiter, self.waker()) {
-            RecvStart::Received(value) => Received::Value(value),
-            RecvStart::Closed => Received::Closed,
+            RecvStart::Received(value) => RecvEnd::Value(value),
+            RecvStart::Closed => RecvEnd::Closed,
             RecvStart::Parked(_) => received(self.wait(&waiter)),
         }
     }
 
     /// A send that [`Self::interrupt`] ends. One that a peer completed first was sent.
-    pub fn send_unless_interrupted<T>(&self, channel: &Channel<T, W>, value: T) -> Sent {
+    pub fn send_unless_interrupted<T>(&self, channel: &Channel<T, W>, value: T) -> SendEnd {
         let waiter = Arc::new(Waiter::new());
         let ticket = match channel.send_or_park(value, &waiter, self.waker()) {
-            SendStart::Sent => return Sent::Sent,
-            SendStart::Closed(_) => return Sent::Closed,
+            SendStart::Sent => return SendEnd::Sent,
+            SendStart::Closed(_) => return SendEnd::Closed,
             SendStart::Parked(ticket) => ticket,
         };
         if let Ok((outcome, _)) = self.wait_unless_interrupted(&waiter) {
             return sent(&outcome);
         }
         channel.forget_sender(ticket);
-        Sent::Cancelled
+        SendEnd::Cancelled
     }
 
     /// A receive that [`Self::interrupt`] ends.
-    pub fn recv_unless_interrupted<T: Copy>(&self, channel: &Channel<T, W>, late: Late) -> Received<T> {
+    pub fn recv_unless_interrupted<T: Copy>(&self, channel: &Channel<T, W>, late: Late) -> RecvEnd<T> {
         let waiter = Arc::new(Waiter::new());
         let ticket = match channel.recv_or_park(&waiter, self.waker()) {
-            RecvStart::Received(value) => return Received::Value(value),
-            RecvStart::Closed => return Received::Closed,
+            RecvStart::Received(value) => return RecvEnd::Value(value),
+            RecvStart::Closed => return RecvEnd::Closed,
             RecvStart::Parked(ticket) => ticket,
         };
         match self.wait_unless_interrupted(&waiter) {
             Err(()) => {
                 channel.forget_receiver(ticket);
-                Received::Cancelled
+                RecvEnd::Cancelled
             }
             Ok((Outcome::Received(value), true)) if late == Late::GiveBack => {
                 channel.unrecv(value);
-                Received::GaveBack(value)
+                RecvEnd::GaveBack(value)
             }
             Ok((outcome, _)) => received(outcome),
         }
@@ -211,18 +211,18 @@ impl Host {
     }
 }
 
-fn sent<T>(outcome: &Outcome<T>) -> Sent {
+fn sent<T>(outcome: &Outcome<T>) -> SendEnd {
     match outcome {
-        Outcome::Sent => Sent::Sent,
-        Outcome::Closed => Sent::Closed,
+        Outcome::Sent => SendEnd::Sent,
+        Outcome::Closed => SendEnd::Closed,
         Outcome::Received(_) | Outcome::Released => panic!("a parked sender was settled as something else"),
     }
 }
 
-fn received<T>(outcome: Outcome<T>) -> Received<T> {
+fn received<T>(outcome: Outcome<T>) -> RecvEnd<T> {
     match outcome {
-        Outcome::Received(value) => Received::Value(value),
-        Outcome::Closed => Received::Closed,
+        Outcome::Received(value) => RecvEnd::Value(value),
+        Outcome::Closed => RecvEnd::Closed,
         Outcome::Sent | Outcome::Released => panic!("a parked receiver was settled as something else"),
     }
 }

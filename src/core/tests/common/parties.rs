@@ -1,7 +1,7 @@
 //! Two senders, two receivers, a canceller and a closer on one channel, and what must be true at the
 //! end whatever the schedule was. Shuttle chooses schedules for it; real threads run it as well.
 
-use super::{Host, Late, Received, Sent, W};
+use super::{Host, Late, RecvEnd, SendEnd, W};
 use gochan_core::Channel;
 use gochan_core::error::TryRecvError;
 use gochan_core::sys::atomic::{AtomicBool, Ordering};
@@ -111,12 +111,12 @@ fn send_all(
             host.send(channel, item)
         };
         match end {
-            Sent::Sent => {
+            SendEnd::Sent => {
                 assert!(!closed_before, "K7: {item:?} was sent after close() had returned");
                 sent.push(item);
             }
-            Sent::Cancelled => {}
-            Sent::Closed => break,
+            SendEnd::Cancelled => {}
+            SendEnd::Closed => break,
         }
     }
     sent
@@ -131,10 +131,10 @@ fn receive_all(channel: &Channel<Item, W>, host: &Host, plan: Plan) -> Got {
             host.recv_unless_interrupted(channel, plan.late)
         };
         match end {
-            Received::Value(item) => got.kept.push(item),
-            Received::GaveBack(item) => got.put_back.push(item),
-            Received::Cancelled => {}
-            Received::Closed => break,
+            RecvEnd::Value(item) => got.kept.push(item),
+            RecvEnd::GaveBack(item) => got.put_back.push(item),
+            RecvEnd::Cancelled => {}
+            RecvEnd::Closed => break,
         }
     }
     got

@@ -1,0 +1,207 @@
+"""What a type checker must refuse. Read by mypy and pyright, never run.
+
+Every line that ends in the marker has to be an error for both; an error anywhere else, or a
+marked line that passes, fails the test.
+"""
+
+import asyncio
+from contextlib import AbstractContextManager
+
+from gochan import Chan, Goroutine, RecvChan, SendChan, WaitGroup, go, set_excepthook
+
+
+# ------------------------------------------------------------------ making channels
+def making() -> None:
+    Chan[int]("3")  # E
+    Chan[int](1.5)  # E
+    Chan[int](None)  # E
+    Chan[int](3, 4)  # E
+    Chan[int](size=3)  # E
+    SendChan[int]()  # E
+    SendChan[int](3)  # E
+    RecvChan[int]()  # E
+    RecvChan[int](3)  # E
+    Goroutine[int]()  # E
+
+
+def type_arguments(ch: Chan[int, str]) -> None: ...  # E
+
+
+# ------------------------------------------------------------------ sending
+def sending(ch: Chan[int]) -> None:
+    ch.send("one")  # E
+    ch.send(None)  # E
+    ch.send()  # E
+    ch.send(1, 2.0)  # E
+    ch.send(value=1)  # E
+    ch.send(1, timeout="2")  # E
+    ch.send(1, wait=False)  # E
+    ch.send_nowait("one")  # E
+    ch.send_nowait(1, timeout=0)  # E
+    ch.sender.send("one")  # E
+    ch.close(True)  # E
+
+
+# ------------------------------------------------------------------ receiving
+def receiving(ch: Chan[int]) -> str:
+    ch.recv(1.0)  # E
+    ch.recv(timeout="1")  # E
+    ch.recv_nowait(timeout=1)  # E
+    ch.recv_many()  # E
+    ch.recv_many(1.5)  # E
+    ch.recv_many(limit=3)  # E
+    ch.recv_many("3")  # E
+    ch.closed = True  # E
+    ch.capacity = 3  # E
+    ch.sender = ch.sender  # E
+    for text in ch:
+        text.upper()  # E
+    return ch.recv()  # E
+
+
+def receiving_ok(ch: Chan[int | None]) -> None:
+    value, ok = ch.recv_ok()
+    print(value + 1, ok)  # E
+    match ch.recv_ok():
+        case (number, True):
+            print(number + 1)  # E
+        case (nothing, False):
+            print(nothing + 1)  # E
+
+
+# ------------------------------------------------------------------ one direction only
+def send_only(view: SendChan[int]) -> None:
+    view.recv()  # E
+    view.recv_ok()  # E
+    view.recv_nowait()  # E
+    view.recv_many(1)  # E
+    print(view.receiver)  # E
+    list(view)  # E
+    for _ in view:  # E
+        pass
+
+
+def receive_only(view: RecvChan[int]) -> None:
+    view.send(1)  # E
+    view.send_nowait(1)  # E
+    view.close()  # E
+    print(view.sender)  # E
+    with view:  # E
+        pass
+    manager: AbstractContextManager[object] = view  # E
+    print(manager)
+
+
+# ------------------------------------------------------------------ variance
+class Animal:
+    pass
+
+
+class Dog(Animal):
+    pass
+
+
+def feed(out: SendChan[Animal]) -> None: ...
+def walk(source: RecvChan[Dog]) -> None: ...
+def both(ch: Chan[Animal]) -> None: ...
+
+
+def variance(animals: Chan[Animal], dogs: Chan[Dog]) -> None:
+    feed(dogs)  # E
+    feed(dogs.sender)  # E
+    feed(animals.receiver)  # E
+    walk(animals)  # E
+    walk(animals.receiver)  # E
+    walk(dogs.sender)  # E
+    both(dogs)  # E
+    both(animals.sender)  # E
+    both(animals.receiver)  # E
+
+
+# ------------------------------------------------------------------ asyncio
+async def awaiting(ch: Chan[int], wg: WaitGroup) -> str:
+    ch.asend(1)  # E
+    ch.arecv()  # E
+    ch.arecv_ok()  # E
+    ch.arecv_many(2)  # E
+    await ch.asend("one")  # E
+    await ch.arecv(1)  # E
+    await ch.arecv(timeout="1")  # E
+    await ch.arecv_many()  # E
+    await ch.send(1)  # E
+    await ch.recv()  # E
+    await ch  # E
+    number: int = ch.arecv()  # E
+    print(number)
+    async for _ in ch.sender:  # E
+        pass
+    async for text in ch.receiver:
+        text.upper()  # E
+    async with ch.receiver:  # E
+        pass
+    asyncio.create_task(wg)  # E
+    asyncio.create_task(ch.recv())  # E
+    return await asyncio.create_task(ch.arecv())  # E
+
+
+# ------------------------------------------------------------------ goroutines
+def count(text: str) -> int:
+    return len(text)
+
+
+def goroutines() -> str:
+    go()  # E
+    go(3)  # E
+    go(count("abc"))  # E
+    go(fn=count)  # E
+    go(count, 3)  # E
+    go(count, "abc", ties=2)  # E
+    worker = go(count, "abc")
+    worker.name = "other"  # E
+    worker.join("soon")  # E
+    worker.cancel()  # E
+    worker.done.send(None)  # E
+    worker.done.close()  # E
+    if worker.state == "dead":  # E
+        pass
+    other: Goroutine[str] = worker  # E
+    print(other)
+    return worker.result()  # E
+
+
+async def joining(worker: Goroutine[int]) -> str:
+    worker.ajoin()  # E
+    asyncio.create_task(worker)  # E
+    return await worker  # E
+
+
+class MyGoroutine(Goroutine[int]): ...  # E
+
+
+def hook(error: BaseException) -> None: ...
+
+
+def hooks() -> None:
+    set_excepthook()  # E
+    set_excepthook(hook)  # E
+    set_excepthook("print")  # E
+    set_excepthook(hook=None)  # E
+
+
+# ------------------------------------------------------------------ wait groups
+class MyWaitGroup(WaitGroup): ...  # E
+
+
+def wait_groups() -> None:
+    wg = WaitGroup(3)  # E
+    wg.add("1")  # E
+    wg.add(0.5)  # E
+    wg.add(delta=2)  # E
+    wg.done(2)  # E
+    wg.wait(1.0)  # E
+    wg.wait(timeout="1")  # E
+    wg.go()  # E
+    wg.go(3)  # E
+    wg.go(count, 3)  # E
+    wg.count = 1  # E
+    wg.acquire()  # E

@@ -1,0 +1,310 @@
+"""What a typed program may write. Read by mypy and pyright, never run.
+
+``assert_type`` pins the exact type a user sees, so a stub that falls back to Any or to a wider
+type fails here.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import AbstractContextManager, AsyncExitStack
+from datetime import timedelta
+from typing import Any, Literal, TypeVar, assert_type
+
+import gochan
+from gochan import (
+    BlockingError,
+    Chan,
+    ChanClosed,
+    Goroutine,
+    RecvChan,
+    SendChan,
+    WaitGroup,
+    WaitGroupError,
+    WouldBlock,
+    go,
+    num_goroutine,
+    set_excepthook,
+)
+
+T = TypeVar("T")
+
+
+# ------------------------------------------------------------------ making channels
+def making() -> None:
+    assert_type(Chan[int](3), Chan[int])
+    assert_type(Chan[int](capacity=3), Chan[int])
+    assert_type(Chan[str | None](), Chan[str | None])
+    inferred: Chan[bytes] = Chan(8)
+    assert_type(inferred, Chan[bytes])
+    requests = Chan[tuple[str, SendChan[int]]]()
+    assert_type(requests.recv(), tuple[str, SendChan[int]])
+    assert_type(gochan.__version__, str)
+
+
+class Named(Chan[T]):
+    """Chan can be subclassed, and stays generic."""
+
+    label: str = ""
+
+
+def subclassing() -> None:
+    assert_type(Named[int](2).recv(), int)
+    with Named[int]() as ch:
+        assert_type(ch, Named[int])
+
+
+# ------------------------------------------------------------------ sending
+def sending(ch: Chan[int]) -> None:
+    assert_type(ch.sender, SendChan[int])
+    ch.send(1)
+    ch.send(1, timeout=None)
+    ch.send(1, timeout=2)
+    ch.send(1, timeout=0.5)
+    ch.send(1, timeout=timedelta(milliseconds=5))
+    ch.sender.send_nowait(True)
+    with ch as same, ch.sender as view:
+        assert_type(same, Chan[int])
+        assert_type(view, SendChan[int])
+    ch.sender.close()
+
+
+# ------------------------------------------------------------------ receiving
+def receiving(ch: Chan[int]) -> None:
+    assert_type(ch.receiver, RecvChan[int])
+    assert_type(ch.recv(), int)
+    assert_type(ch.recv(timeout=timedelta(seconds=1)), int)
+    assert_type(ch.receiver.recv_nowait(), int)
+    assert_type(ch.recv_many(16, timeout=0), list[int])
+    assert_type(ch.closed, bool)
+    assert_type(ch.capacity, int)
+    assert_type(len(ch), int)
+    assert_type(ch.__bool__(), Literal[True])
+
+
+def matching(ch: RecvChan[int]) -> str:
+    match ch.recv_ok(timeout=1):
+        case (value, True):
+            assert_type(value, int)
+            return str(value)
+        case (nothing, False):
+            assert_type(nothing, None)
+            return "the end"
+    # No return here: the two cases are all there is, and both checkers know it.
+
+
+def receiving_ok(ch: RecvChan[int]) -> None:
+    pair = ch.recv_ok()
+    if pair[1] is True:
+        assert_type(pair[0], int)
+    else:
+        assert_type(pair[0], None)
+    value_or_none, ok = ch.recv_ok()
+    assert_type(ok, bool)
+    if ok:
+        # Neither checker follows the tag through two variables; the match is the exact form.
+        assert_type(value_or_none, int | None)
+
+
+def iterating(ch: Chan[int]) -> None:
+    for value in ch:
+        assert_type(value, int)
+    assert_type(iter(ch.receiver), Iterator[int])
+    assert_type(list(ch), list[int])
+    assert_type({n: str(n) for n in ch.receiver}, dict[int, str])
+    assert_type(max(ch, default=None), int | None)
+
+
+# ------------------------------------------------------------------ variance
+class Animal:
+    pass
+
+
+class Dog(Animal):
+    pass
+
+
+def feed(out: SendChan[Dog]) -> None:
+    out.send(Dog())
+
+
+def watch(source: RecvChan[Animal]) -> None:
+    assert_type(source.recv(), Animal)
+
+
+def close_on(done: RecvChan[object]) -> None:
+    assert_type(done.recv(), object)
+
+
+def variance(animals: Chan[Animal], dogs: Chan[Dog]) -> None:
+    feed(dogs)
+    feed(dogs.sender)
+    feed(animals)  # who takes any animal takes dogs
+    feed(animals.sender)
+    watch(animals)
+    watch(animals.receiver)
+    watch(dogs)  # who gives dogs gives animals
+    watch(dogs.receiver)
+    close_on(dogs)
+    close_on(go(feed, dogs).done)
+
+
+def generic(source: RecvChan[T], sink: SendChan[T]) -> list[T]:
+    for value in source:
+        sink.send(value)
+    return source.recv_many(1)
+
+
+def generics(ch: Chan[int]) -> None:
+    assert_type(generic(ch, ch), list[int])
+    assert_type(generic(ch.receiver, ch.sender), list[int])
+
+
+# ------------------------------------------------------------------ asyncio
+async def awaiting(ch: Chan[int]) -> None:
+    await ch.asend(1)
+    await ch.sender.asend(1, timeout=timedelta(seconds=1))
+    assert_type(await ch.arecv(), int)
+    assert_type(await ch.receiver.arecv(timeout=1), int)
+    assert_type(await ch.arecv_many(4, timeout=0.5), list[int])
+    match await ch.arecv_ok():
+        case (value, True):
+            assert_type(value, int)
+        case (nothing, False):
+            assert_type(nothing, None)
+    async for value in ch:
+        assert_type(value, int)
+    async for value in ch.receiver:
+        assert_type(value, int)
+    assert_type(aiter(ch), AsyncIterator[int])
+    assert_type([n async for n in ch], list[int])
+    async with ch as same, ch.sender as view:
+        assert_type(same, Chan[int])
+        assert_type(view, SendChan[int])
+
+
+async def scheduling(ch: Chan[int]) -> None:
+    task = asyncio.create_task(ch.arecv(), name="reader")
+    assert_type(task, asyncio.Task[int])
+    assert_type(await task, int)
+    assert_type(await asyncio.wait_for(ch.arecv(), 1), int)
+    number, pair = await asyncio.gather(ch.arecv(), ch.arecv_ok())
+    assert_type(number, int)
+    match pair:
+        case (value, True):
+            assert_type(value, int)
+        case _:
+            pass
+    async with asyncio.TaskGroup() as group:
+        assert_type(group.create_task(ch.asend(2)), asyncio.Task[None])
+    waiting: Awaitable[int] = ch.arecv()
+    assert_type(await waiting, int)
+    operation: Coroutine[Any, Any, None] = ch.asend(3)
+    await operation
+
+
+def running(ch: Chan[int]) -> None:
+    assert_type(asyncio.run(ch.arecv()), int)
+    loop = asyncio.new_event_loop()
+    assert_type(asyncio.run_coroutine_threadsafe(ch.arecv(), loop).result(), int)
+
+
+# ------------------------------------------------------------------ goroutines
+def count(text: str, *, times: int = 1) -> int:
+    return len(text) * times
+
+
+async def fetch(url: str) -> bytes:
+    return url.encode()
+
+
+def goroutines() -> None:
+    worker = go(count, "abc", times=2)
+    assert_type(worker, Goroutine[int])
+    assert_type(worker.result(), int)
+    assert_type(worker.result(timedelta(seconds=1)), int)
+    assert_type(worker.exception(timeout=0.1), BaseException | None)
+    worker.join(1)
+    worker.join(timeout=None)
+    assert_type(worker.id, int)
+    assert_type(worker.name, str)
+    assert_type(worker.done, RecvChan[None])
+    state = worker.state
+    assert_type(state, Literal["runnable", "running", "waiting", "done"])
+    if state == "runnable" or state == "running" or state == "waiting":
+        return
+    assert_type(state, Literal["done"])
+    assert_type(go(fetch, "/"), Goroutine[bytes])
+    assert_type(go(Chan[int]().send, 1), Goroutine[None])
+    assert_type(go(Dog), Goroutine[Dog])
+    assert_type(go(lambda: 1.5), Goroutine[float])
+    assert_type(num_goroutine(), int)
+
+
+async def joining(worker: Goroutine[int]) -> None:
+    assert_type(await worker, int)
+    await worker.ajoin()
+    await worker.ajoin(timeout=timedelta(seconds=1))
+    assert_type(await asyncio.wait_for(worker, 1), int)
+    assert_type(await asyncio.gather(worker, worker), tuple[int, int])
+    assert_type(asyncio.create_task(worker.ajoin(1)), asyncio.Task[None])
+
+
+def report(goroutine: Goroutine[Any], error: BaseException) -> None:
+    print(goroutine.name, error)
+
+
+def hooks() -> None:
+    set_excepthook(report)
+    set_excepthook(lambda goroutine, error: print(goroutine.id, error))
+    set_excepthook(None)
+
+
+# ------------------------------------------------------------------ wait groups
+def wait_groups() -> None:
+    wg = WaitGroup()
+    wg.add()
+    wg.add(-1)
+    wg.done()
+    wg.wait()
+    wg.wait(timeout=timedelta(minutes=1))
+    assert_type(wg.count, int)
+    assert_type(wg.go(count, "abc", times=2), Goroutine[int])
+    assert_type(wg.go(fetch, "/"), Goroutine[bytes])
+    with WaitGroup() as inner:
+        assert_type(inner, WaitGroup)
+
+
+async def async_wait_groups(wg: WaitGroup) -> None:
+    await wg
+    await asyncio.wait_for(wg, 1)
+    async with wg as same:
+        assert_type(same, WaitGroup)
+
+
+# ------------------------------------------------------------------ errors and protocols
+def errors(ch: Chan[int]) -> int:
+    try:
+        return ch.recv_nowait()
+    except (WouldBlock, ChanClosed):
+        pass
+    except (BlockingError, WaitGroupError) as wrong:
+        as_builtin: RuntimeError = wrong
+        raise as_builtin from None
+    return 0
+
+
+async def managers(ch: Chan[int], wg: WaitGroup) -> None:
+    plain: list[AbstractContextManager[object, None]] = [ch, ch.sender, wg]
+    callbacks: list[Callable[[int], None]] = [ch.send, ch.sender.send_nowait]
+    print(plain, callbacks)
+    async with AsyncExitStack() as stack:
+        assert_type(await stack.enter_async_context(ch), Chan[int])
+        assert_type(await stack.enter_async_context(wg), WaitGroup)
+        stack.push_async_exit(ch.sender)
+
+
+def hashing(ch: Chan[int]) -> None:
+    # A view equals its channel, so all three are one key.
+    print(ch == ch.sender, ch.receiver == ch, ch.sender == ch.receiver)
+    names: dict[SendChan[int] | RecvChan[int], str] = {ch: "numbers"}
+    print(names[ch.sender], names[ch.receiver])
