@@ -1,11 +1,11 @@
 """`python -m gochan demo`: count the lines and words of a source tree, by kind of file.
 
-The whole program is three kinds of goroutines and two channels:
+The program is goroutines that are joined by two channels:
 
     walk  -- paths -->  count, count, count, ...  -- results -->  the main loop
 
 `walk` closes `paths` when it has seen the tree, which ends the loops of the workers. Nobody may
-close `results` before the last of its senders has finished, so a fourth goroutine waits for them
+close `results` before the last of its senders has finished, so one more goroutine waits for them
 on a WaitGroup and closes it then, which ends the main loop.
 
 A third channel, `stop`, never carries a value: closing it is the message. Ctrl-C closes it.
@@ -20,7 +20,7 @@ import stat
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -73,7 +73,7 @@ def walk(
             return
         # A list, not recursion: a tree may be deeper than Python's stack.
         folders = [root]
-        while folders:
+        while folders and not stop.closed:
             folder = folders.pop()
             try:
                 files, inner = list_folder(folder)
@@ -257,7 +257,7 @@ def take_the_rest(results: RecvChan[Item], tally: Tally) -> None:
 
 
 @contextmanager
-def one_interrupt() -> Iterator[None]:
+def one_interrupt() -> Generator[None, None, None]:
     """Make one KeyboardInterrupt of several SIGINTs that come together.
 
     `timeout -s INT` sends two at once, and so does a shell script that passes one on. The second
@@ -284,7 +284,7 @@ def one_interrupt() -> Iterator[None]:
 
 
 @contextmanager
-def progress_line() -> Iterator[Callable[[], object]]:
+def progress_line() -> Generator[Callable[[], object], None, None]:
     """Give a function to call once per file. It draws on a terminal only, and only with tqdm."""
     tqdm = None
     if sys.stderr is not None and sys.stderr.isatty():

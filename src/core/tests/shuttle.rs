@@ -64,7 +64,7 @@ fn wait_group_rounds() {
     let group = Arc::new(WaitGroup::<(), W>::new());
     let finished = Arc::new(AtomicUsize::new(0));
     for round in 1..=2 {
-        group.add(WORKERS as i64).unwrap();
+        (0..WORKERS).for_each(|_| group.add(1).unwrap());
         let impatient = Host::new();
         let mut threads: Vec<_> = (0..WORKERS)
             .map(|_| {

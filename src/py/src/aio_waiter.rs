@@ -21,7 +21,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-#[pyclass(frozen, freelist = 128, module = "gochan", name = "_Waiter")]
+#[pyclass(frozen, module = "gochan", name = "_Waiter")]
 #[derive(Debug)]
 pub struct AioWaiter {
     host: Py<LoopHost>,
@@ -301,8 +301,13 @@ impl AioWaiter {
 
 /// Wakes the task behind a waiter that was settled. From any attached thread.
 pub fn wake(waiter: Py<AioWaiter>) {
-    Python::attach(|py| {
-        let host = waiter.get().host.clone_ref(py);
-        LoopHost::wake(host.bind(py), waiter);
+    let mut waiter = Some(waiter);
+    Python::try_attach(|py| {
+        if let Some(waiter) = waiter.take() {
+            let host = waiter.get().host.clone_ref(py);
+            LoopHost::wake(host.bind(py), waiter);
+        }
     });
+    // Still there: the interpreter is nearly gone, no loop will run again, and nothing can be dropped.
+    std::mem::forget(waiter);
 }

@@ -29,7 +29,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use std::ffi::CString;
 
-#[pyclass(frozen, freelist = 128, weakref, module = "gochan", name = "_Operation")]
+#[pyclass(frozen, weakref, module = "gochan", name = "_Operation")]
 #[derive(Debug)]
 pub struct Awaitable {
     state: Mutex<State>,
@@ -236,43 +236,50 @@ impl Awaitable {
     }
 
     fn __clear__(&self, py: Python<'_>) {
-        let _ = self.abort(py);
+        let state = self
+            .state
+            .try_lock()
+            .map(|mut state| std::mem::replace(&mut *state, State::Over));
+        if let Some(state) = state {
+            end(py, state);
+        }
     }
 }
 
 impl Drop for Awaitable {
     fn drop(&mut self) {
-        match std::mem::replace(self.state.get_mut(), State::Over) {
-            State::Over => {}
-            State::New(operation, _) => never_awaited(&operation),
-            State::Parked(operation, _, waiter) => {
-                // A coroutine that was destroyed while it waited. The queue may still hold the waiter.
-                Python::attach(|py| drop(waiter.get().end(py)));
-                drop(operation);
-            }
-        }
+        // None: the interpreter is nearly gone, and with it whoever could be told or woken.
+        Python::try_attach(|py| end(py, std::mem::replace(self.state.get_mut(), State::Over)));
+    }
+}
+
+/// Nobody can await it any more.
+fn end(py: Python<'_>, state: State) {
+    match state {
+        State::Over => {}
+        State::New(operation, _) => never_awaited(py, &operation),
+        // A coroutine that was destroyed while it waited: its place in the queue goes.
+        State::Parked(_, _, waiter) => drop(waiter.get().end(py)),
     }
 }
 
 /// What Python says of a coroutine that nobody awaited.
 #[cold]
-fn never_awaited(operation: &Operation) {
+fn never_awaited(py: Python<'_>, operation: &Operation) {
     if matches!(operation, Operation::Ready { .. } | Operation::Close { .. }) {
         return;
     }
-    Python::attach(|py| {
-        let pending = PyErr::take(py);
-        let message = format!("{} was never awaited", operation.names().1);
-        let category = py.get_type::<PyRuntimeWarning>();
-        if let Ok(message) = CString::new(message) {
-            if let Err(error) = PyErr::warn(py, &category, &message, 1) {
-                error.write_unraisable(py, None);
-            }
+    let pending = PyErr::take(py);
+    let message = format!("{} was never awaited", operation.names().1);
+    let category = py.get_type::<PyRuntimeWarning>();
+    if let Ok(message) = CString::new(message) {
+        if let Err(error) = PyErr::warn(py, &category, &message, 1) {
+            error.write_unraisable(py, None);
         }
-        if let Some(pending) = pending {
-            pending.restore(py);
-        }
-    });
+    }
+    if let Some(pending) = pending {
+        pending.restore(py);
+    }
 }
 
 pub use slots::fill_slots;
@@ -281,7 +288,7 @@ mod slots {
     //! `am_send` and `tp_iternext` by hand.
 
     use super::{Awaitable, Bound, PyAny, PyErr, PyResult, Python, Step, ffi};
-    use pyo3::exceptions::PyStopIteration;
+    use pyo3::exceptions::{PyStopIteration, PySystemError};
     use pyo3::prelude::*;
     use std::panic::AssertUnwindSafe;
 
@@ -297,21 +304,35 @@ mod slots {
         }
     }
 
-    /// Runs one step for a slot: a panic becomes a Python exception, as in PyO3's own trampolines.
-    unsafe fn step(object: *mut ffi::PyObject) -> PyResult<Step> {
-        Python::attach(|py| {
-            // SAFETY: the slot is called with an instance of its type, which is alive.
+    /// Runs one step for a slot and gives its end to `put`. A panic becomes a Python exception, as in
+    /// PyO3's own trampolines. Attached already; attaching once more only tells PyO3, and is refused
+    /// when the interpreter is nearly gone.
+    ///
+    /// # Safety
+    /// Called in a slot of this type with the slot's object.
+    unsafe fn step<R>(
+        object: *mut ffi::PyObject,
+        put: impl FnOnce(Python<'_>, PyResult<Step>) -> R,
+    ) -> Option<R> {
+        Python::try_attach(|py| {
+            // SAFETY: the caller's promise: an instance of the type, which is alive.
             let slf = unsafe { Bound::from_borrowed_ptr(py, object).cast_into_unchecked::<Awaitable>() };
-            std::panic::catch_unwind(AssertUnwindSafe(|| Awaitable::step(&slf))).unwrap_or_else(|_| {
-                Err(pyo3::exceptions::PySystemError::new_err(
-                    "panic in an operation of gochan",
-                ))
-            })
+            let end = std::panic::catch_unwind(AssertUnwindSafe(|| Awaitable::step(&slf)));
+            put(
+                py,
+                end.unwrap_or_else(|_| Err(PySystemError::new_err("panic in an operation of gochan"))),
+            )
         })
     }
 
-    fn restore(error: PyErr) {
-        Python::attach(|py| error.restore(py));
+    /// What a slot says when the interpreter is nearly gone.
+    ///
+    /// # Safety
+    /// Attached.
+    #[cold]
+    unsafe fn too_late() {
+        // SAFETY: attached, a constant string.
+        unsafe { ffi::PyErr_SetString(ffi::PyExc_RuntimeError, c"the interpreter is exiting".as_ptr()) };
     }
 
     unsafe extern "C" fn am_send(
@@ -319,39 +340,51 @@ mod slots {
         _argument: *mut ffi::PyObject,
         result: *mut *mut ffi::PyObject,
     ) -> ffi::PySendResult {
-        // SAFETY: `result` is the caller's out-parameter.
-        let put = |pointer| unsafe { *result = pointer };
-        // SAFETY: called as a slot.
-        match unsafe { step(object) } {
+        let mut out = std::ptr::null_mut();
+        let put = |py: Python<'_>, end| match end {
             Ok(Step::Return(value)) => {
-                put(value.into_ptr());
+                out = Py::into_ptr(value);
                 ffi::PySendResult::PYGEN_RETURN
             }
             Ok(Step::Yield(waiter)) => {
-                put(waiter.into_ptr());
+                out = Py::into_ptr(waiter);
                 ffi::PySendResult::PYGEN_NEXT
             }
             Err(error) => {
-                restore(error);
-                put(std::ptr::null_mut());
+                PyErr::restore(error, py);
                 ffi::PySendResult::PYGEN_ERROR
             }
+        };
+        // SAFETY: called as a slot; `result` is the caller's out-parameter.
+        unsafe {
+            let sent = step(object, put).unwrap_or_else(|| {
+                too_late();
+                ffi::PySendResult::PYGEN_ERROR
+            });
+            *result = out;
+            sent
         }
     }
 
     unsafe extern "C" fn iternext(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
-        // SAFETY: called as a slot.
-        match unsafe { step(object) } {
-            Ok(Step::Yield(waiter)) => waiter.into_ptr(),
+        let put = |py: Python<'_>, end| match end {
+            Ok(Step::Yield(waiter)) => Py::into_ptr(waiter),
             Ok(Step::Return(value)) => {
                 // SAFETY: attached, in a slot.
-                unsafe { raise_stop_iteration(value.into_ptr()) };
+                unsafe { raise_stop_iteration(Py::into_ptr(value)) };
                 std::ptr::null_mut()
             }
             Err(error) => {
-                restore(error);
+                PyErr::restore(error, py);
                 std::ptr::null_mut()
             }
+        };
+        // SAFETY: called as a slot.
+        unsafe {
+            step(object, put).unwrap_or_else(|| {
+                too_late();
+                std::ptr::null_mut()
+            })
         }
     }
 

@@ -46,6 +46,14 @@ impl ChanBase {
         }
     }
 
+    /// The Python object of a core that was there before it.
+    pub fn owner_of(core: &Arc<ChanCore>) -> Self {
+        Self {
+            core: OnceLock::from(Arc::clone(core)),
+            owner: None,
+        }
+    }
+
     /// A view of a core that `owner` shows to the collector.
     pub fn view(core: &Arc<ChanCore>, owner: Py<PyAny>) -> Self {
         Self {

@@ -18,6 +18,7 @@ use pyo3::prelude::*;
 use pyo3::pyclass_init::PyClassInitializer;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
+use smallvec::SmallVec;
 use std::ffi::CStr;
 use std::ptr::null_mut;
 
@@ -142,6 +143,10 @@ unsafe fn core_of<'a>(object: *mut ffi::PyObject) -> &'a ChanCore {
 }
 
 /// Calls the method behind with the same arguments.
+///
+/// # Safety
+/// Attached, and called with the arguments of a fast call: `count` positional ones, then one for each
+/// of `names`.
 #[cold]
 unsafe fn fall_back(
     behind: &PyOnceLock<Py<PyAny>>,
@@ -150,25 +155,23 @@ unsafe fn fall_back(
     count: ffi::Py_ssize_t,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    Python::attach(|py| {
-        let Some(behind) = behind.get(py) else {
-            pyo3::exceptions::PySystemError::new_err("gochan was not initialised").restore(py);
+    // SAFETY: the caller's promise. `make` set what is behind before anybody could call what is in front.
+    unsafe {
+        let Some(behind) = behind.get(Python::assume_attached()) else {
+            ffi::PyErr_BadInternalCall();
             return null_mut();
         };
-        // SAFETY: the arguments of a fast call: `count` positional ones, then one for each name.
-        unsafe {
-            let count = usize::try_from(count).unwrap_or(0);
-            let keywords = if names.is_null() {
-                0
-            } else {
-                ffi::PyTuple_GET_SIZE(names).unsigned_abs()
-            };
-            let mut all = Vec::with_capacity(1 + count + keywords);
-            all.push(object);
-            all.extend((0..count + keywords).map(|at| *arguments.add(at)));
-            ffi::PyObject_Vectorcall(behind.as_ptr(), all.as_ptr(), 1 + count, names)
-        }
-    })
+        let count = usize::try_from(count).unwrap_or(0);
+        let keywords = if names.is_null() {
+            0
+        } else {
+            ffi::PyTuple_GET_SIZE(names).unsigned_abs()
+        };
+        let mut all: SmallVec<[*mut ffi::PyObject; 4]> = SmallVec::new();
+        all.push(object);
+        all.extend((0..count + keywords).map(|at| *arguments.add(at)));
+        ffi::PyObject_Vectorcall(behind.as_ptr(), all.as_ptr(), 1 + count, names)
+    }
 }
 
 unsafe extern "C" fn send(

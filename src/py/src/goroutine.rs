@@ -14,13 +14,14 @@ use crate::report;
 use crate::wake::ChanCore;
 use gochan_core::sys::Arc;
 use parking_lot::Mutex;
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass_init::PyClassInitializer;
 use std::cell::RefCell;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 const RUNNABLE: u8 = 0;
@@ -49,6 +50,9 @@ pub struct Goroutine {
     state: Arc<AtomicU8>,
     /// Closed when the goroutine has ended. Nothing is ever sent on it.
     ended: Arc<ChanCore>,
+    /// The channel object for `ended`, once somebody asked for it; then it is what shows `ended` to
+    /// the collector. It does not hold the handle: seeing the end is not seeing the error.
+    done: OnceLock<Py<RecvChan>>,
     /// What may not happen under it: a drop, any Python.
     end: Mutex<End>,
     looked: AtomicBool,
@@ -70,6 +74,7 @@ impl Goroutine {
             started,
             state: Arc::new(AtomicU8::new(RUNNABLE)),
             ended: Arc::new(ChanCore::new(0)),
+            done: OnceLock::new(),
             end: Mutex::new(End::Open),
             looked: AtomicBool::new(false),
         }
@@ -221,9 +226,18 @@ impl Goroutine {
 
     /// A channel that is closed when the goroutine has ended.
     #[getter]
-    fn done(slf: &Bound<'_, Self>) -> PyResult<Py<RecvChan>> {
-        let view = ChanBase::view(&slf.get().ended, slf.clone().into_any().unbind());
-        Py::new(slf.py(), PyClassInitializer::from(view).add_subclass(RecvChan))
+    fn done(&self, py: Python<'_>) -> PyResult<Py<RecvChan>> {
+        if self.done.get().is_none() {
+            let owner = ChanBase::owner_of(&self.ended);
+            let new = Py::new(py, PyClassInitializer::from(owner).add_subclass(RecvChan))?;
+            // Not `get_or_init`, whose other callers would wait for it with the GIL held. From here to
+            // the end of the `set` no collection can begin, so none sees two owners of one core.
+            drop(self.done.set(new));
+        }
+        match self.done.get() {
+            Some(done) => Ok(done.clone_ref(py)),
+            None => Err(PyRuntimeError::new_err("the done channel was not kept")),
+        }
     }
 
     /// Waits until the goroutine has ended. Raises nothing of the goroutine's own.
@@ -291,7 +305,10 @@ impl Goroutine {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        crate::gc::visit_chan(visit, &self.ended)?;
+        match self.done.get() {
+            Some(done) => visit.call(done)?,
+            None => crate::gc::visit_chan(visit, &self.ended)?,
+        }
         let Some(end) = self.end.try_lock() else {
             return Ok(());
         };
@@ -308,7 +325,11 @@ impl Goroutine {
     fn __clear__(&self) {
         let end = std::mem::replace(&mut *self.end.lock(), End::Open);
         drop(end);
-        self.ended.clear();
+        // A goroutine that runs is held by its thread; so this one has ended, or never began, and
+        // nobody can be waiting who is not part of the same garbage.
+        if self.done.get().is_none() {
+            self.ended.clear();
+        }
     }
 }
 
@@ -383,10 +404,11 @@ pub unsafe fn fill_slots(py: Python<'_>) {
     }
 }
 
-static DEALLOC: std::sync::OnceLock<ffi::destructor> = std::sync::OnceLock::new();
+static DEALLOC: OnceLock<ffi::destructor> = OnceLock::new();
 
 unsafe extern "C" fn finalize(object: *mut ffi::PyObject) {
-    Python::attach(|py| {
+    // Refused when the interpreter is nearly gone; the report at exit has been then.
+    Python::try_attach(|py| {
         // SAFETY: the slot is called with an instance of its type, which is alive.
         let goroutine = unsafe { Bound::from_borrowed_ptr(py, object).cast_into_unchecked::<Goroutine>() };
         if goroutine.get().looked.load(Ordering::Acquire) {

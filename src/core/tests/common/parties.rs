@@ -3,7 +3,7 @@
 
 use super::{Host, Late, RecvEnd, SendEnd, W};
 use gochan_core::Channel;
-use gochan_core::error::TryRecvError;
+use gochan_core::error::{TryRecvError, TrySendError};
 use gochan_core::sys::atomic::{AtomicBool, Ordering};
 use gochan_core::sys::{Arc, thread};
 use std::collections::HashSet;
@@ -104,11 +104,15 @@ fn send_all(
     for seq in 0..plan.each {
         let item = Item { from, seq };
         let closed_before = close_returned.load(Ordering::SeqCst);
-        // Every other one can not be cancelled, so that both forms share one queue.
-        let end = if seq % 2 == 0 {
-            host.send_unless_interrupted(channel, item)
-        } else {
-            host.send(channel, item)
+        // All forms meet in one queue.
+        let end = match seq % 4 {
+            0 | 2 => host.send_unless_interrupted(channel, item),
+            1 => host.send(channel, item),
+            _ => match channel.try_send(item) {
+                Ok(()) => SendEnd::Sent,
+                Err(TrySendError::Full(_)) => SendEnd::Cancelled,
+                Err(TrySendError::Closed(_)) => SendEnd::Closed,
+            },
         };
         match end {
             SendEnd::Sent => {
@@ -125,10 +129,13 @@ fn send_all(
 fn receive_all(channel: &Channel<Item, W>, host: &Host, plan: Plan) -> Got {
     let mut got = Got::default();
     for turn in 0.. {
-        let end = if turn % 3 == 2 {
-            host.recv(channel)
-        } else {
-            host.recv_unless_interrupted(channel, plan.late)
+        let end = match turn % 4 {
+            0 | 2 => host.recv_unless_interrupted(channel, plan.late),
+            1 => host.recv(channel),
+            _ => match channel.recv_available(got.kept.len() + 2, &mut got.kept) {
+                Ok(()) | Err(TryRecvError::Empty) => continue,
+                Err(TryRecvError::Closed) => RecvEnd::Closed,
+            },
         };
         match end {
             RecvEnd::Value(item) => got.kept.push(item),

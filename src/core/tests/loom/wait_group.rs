@@ -8,7 +8,7 @@ use gochan_core::{Outcome, WaitGroup, Waiter};
 
 /// Two workers and one who waits: it returns only when both are done, and sees what they did (W3, W7).
 #[test]
-fn wait_group_waits_for_all() {
+fn waits_for_all() {
     bounded_model(|| {
         let group = Arc::new(WaitGroup::<(), W>::new());
         group.add(2).unwrap();
@@ -31,7 +31,7 @@ fn wait_group_waits_for_all() {
 
 /// The release and a waiter's cancellation: one of them ends the wait, and no node stays behind.
 #[test]
-fn wait_group_release_or_cancel() {
+fn release_or_cancel() {
     model(|| {
         let (group, tally) = (Arc::new(WaitGroup::new()), Tally::new());
         group.add(1).unwrap();
@@ -58,7 +58,7 @@ fn wait_group_release_or_cancel() {
 /// A new round may begin while the waiters of the last one have not run yet: they were released, and
 /// do not wait for the new one (W4 can not happen).
 #[test]
-fn wait_group_next_round_does_not_catch_the_last() {
+fn next_round_does_not_catch_the_last() {
     model(|| {
         let group = Arc::new(WaitGroup::<(), W>::new());
         group.add(1).unwrap();
