@@ -273,7 +273,9 @@ class Chan(SendChan[_T], RecvChan[_T]):
         [0, 1, 4, 9]
     """
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self: ...  # what counts is __init__
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Make the object; what the arguments mean is the business of ``__init__``."""
+
     def __init__(self, capacity: int = 0) -> None:
         """Make an open, empty channel.
 

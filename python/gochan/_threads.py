@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from contextvars import Context
     from typing import Any, Protocol
 
-    class Job(Protocol):
+    class _Job(Protocol):
         """One call, made in Rust by `go()`."""
 
         def begin(
@@ -24,15 +24,16 @@ if TYPE_CHECKING:
         def fail(self, error: BaseException, /) -> None: ...
 
 
-def serve(jobs: Iterator[Job]) -> None:
+def serve(jobs: Iterator[_Job]) -> None:
     """Runs one job after the other, until none has come for a while."""
     for job in jobs:
         _trace_as_threading_would()
         _run(job)
         del job  # not to be kept alive by an idle thread
+    _forget_dummy_thread()
 
 
-def _run(job: Job) -> None:
+def _run(job: _Job) -> None:
     context, function, args, kwargs = job.begin()
     try:
         value = context.run(function, *args, **kwargs)
@@ -52,3 +53,12 @@ def _trace_as_threading_would() -> None:
         sys.settrace(trace)
     if profile is not None:
         sys.setprofile(profile)
+
+
+def _forget_dummy_thread() -> None:
+    """Takes back what `threading.current_thread()` left in this thread for ever, up to 3.12."""
+    threading = sys.modules.get("threading")
+    if threading is None or sys.version_info >= (3, 13):
+        return
+    with threading._active_limbo_lock:
+        threading._active.pop(threading.get_ident(), None)

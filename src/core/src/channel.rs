@@ -8,13 +8,16 @@
 //! * I4  A closed channel has no parked waiters; it takes no more values, and its buffered ones
 //!   stay receivable.
 //! * I5  Every value that was sent is in exactly one place: the buffer, a parked sender's node, a
-//!   settled receiver's outcome, or it was returned to a caller.
+//!   settled receiver's outcome, among the returned, or it was given to a caller.
 //!
-//! The one exception: [`Channel::unrecv`] puts a value that its receiver could not keep back at the
-//! head, even above the capacity. I3 then reads "while fewer than `capacity` values are buffered".
+//! Order (C4, C6, C7): waiters are served strictly first-come-first-served, and values are received
+//! in the order in which their sends were committed.
 //!
-//! Order (C4, C6, C7): waiters are served strictly first-come-first-served, and a value never
-//! overtakes another one of the same channel, except one that was put back.
+//! A receiver whose host cancels it after it was handed a value gives that back ([`Channel::unrecv`]).
+//! Returned values stand before the buffer, in the order in which they were handed over, and take no
+//! room from it. They count as buffered for I2 and in [`Channel::len`], which may thus exceed the
+//! capacity for a while. (Another receiver may have got a later value in between; that is the price
+//! of not losing one.)
 
 use crate::error::{CloseError, TryRecvError, TrySendError};
 use crate::lock::{Lock, Rank};
@@ -35,11 +38,19 @@ pub struct Channel<T, W: Wake> {
 /// Guarded by `Channel::state`, all of it.
 #[derive(Debug)]
 struct State<T, W> {
+    /// Handed over, but given back: received before everything else. Sorted by ordinal.
+    returned: VecDeque<(Ordinal, T)>,
+    /// At most `capacity` values.
     buffer: VecDeque<T>,
     receivers: WaitQueue<Party<T, W>>,
     senders: WaitQueue<Sender<T, W>>,
+    /// Hand-overs so far.
+    handed: Ordinal,
     closed: bool,
 }
+
+/// Numbers the hand-overs of one channel.
+type Ordinal = u64;
 
 /// Who is parked. It goes through the wake list whole: its host may have let go of the waiter, and
 /// then the waiter ends here, with the value that was just put into it.
@@ -104,9 +115,11 @@ impl<T, W: Wake> Channel<T, W> {
             state: Lock::new(
                 Rank::Channel,
                 State {
+                    returned: VecDeque::new(),
                     buffer: VecDeque::new(),
                     receivers: WaitQueue::new(),
                     senders: WaitQueue::new(),
+                    handed: 0,
                     closed: false,
                 },
             ),
@@ -119,7 +132,8 @@ impl<T, W: Wake> Channel<T, W> {
 
     /// Buffered values, at some instant during the call (C14).
     pub fn len(&self) -> usize {
-        self.state.lock().buffer.len()
+        let state = self.state.lock();
+        state.returned.len() + state.buffer.len()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -228,16 +242,17 @@ impl<T, W: Wake> Channel<T, W> {
         result
     }
 
-    /// Gives back a value that a receiver was handed but could not keep, because its host cancelled
-    /// it: to the receiver that waits longest, else to the head of the buffer.
+    /// Gives back a value that a receiver was handed as number `ordinal` but could not keep, because
+    /// its host cancelled it: to the receiver that waits longest, else to the head of the channel.
     ///
     /// Allowed on a closed channel too: the value was committed before.
-    pub fn unrecv(&self, value: T) {
+    pub fn unrecv(&self, value: T, ordinal: u64) {
         let mut after = After::new();
         {
             let mut state = self.state.lock();
-            if let Err(value) = state.hand_over(value, &mut after) {
-                state.buffer.push_front(value);
+            if let Err(value) = state.hand_over(value, Some(ordinal), &mut after) {
+                let place = state.returned.partition_point(|&(other, _)| other < ordinal);
+                state.returned.insert(place, (ordinal, value));
             }
         }
         after.run();
@@ -292,7 +307,7 @@ impl<T, W: Wake> Channel<T, W> {
         let Some(state) = self.state.try_lock() else {
             return false;
         };
-        for value in &state.buffer {
+        for value in state.returned.iter().map(|(_, value)| value).chain(&state.buffer) {
             visit(Held::Value(value));
         }
         for receiver in state.receivers.iter() {
@@ -308,15 +323,21 @@ impl<T, W: Wake> Channel<T, W> {
     /// Empties the channel for a garbage collector that found it unreachable. The parked waiters are
     /// cancelled: nobody is left who could reach the channel to settle them.
     pub fn clear(&self) {
-        let (buffer, receivers, senders) = {
+        let (returned, buffer, receivers, senders) = {
             let mut state = self.state.lock();
             let State {
+                returned,
                 buffer,
                 receivers,
                 senders,
                 ..
             } = &mut *state;
-            (std::mem::take(buffer), receivers.take_all(), senders.take_all())
+            (
+                std::mem::take(returned),
+                std::mem::take(buffer),
+                receivers.take_all(),
+                senders.take_all(),
+            )
         };
         for waiter in receivers
             .iter()
@@ -325,22 +346,30 @@ impl<T, W: Wake> Channel<T, W> {
         {
             waiter.cancel();
         }
-        drop((buffer, receivers, senders));
+        drop((returned, buffer, receivers, senders));
     }
 }
 
 /// The rules themselves. All of these run under the lock.
 impl<T, W: Wake> State<T, W> {
-    /// Hands `value` to the first receiver that still wants it, or gives it back.
+    /// Hands `value` to the first receiver that still wants it, or gives it back. A value that comes
+    /// from a receiver keeps the ordinal it had there.
     #[inline]
-    fn hand_over(&mut self, mut value: T, after: &mut After<T, W>) -> Result<(), T> {
+    fn hand_over(
+        &mut self,
+        mut value: T,
+        ordinal: Option<Ordinal>,
+        after: &mut After<T, W>,
+    ) -> Result<(), T> {
         while let Some(receiver) = self.receivers.pop_front() {
-            match receiver.waiter.settle(Outcome::Received(value)) {
+            let number = ordinal.unwrap_or(self.handed);
+            match receiver.waiter.settle(Outcome::Received(value, number)) {
                 Ok(()) => {
+                    self.handed = self.handed.max(number + 1);
                     after.wake_later(receiver);
                     return Ok(());
                 }
-                Err(Outcome::Received(back)) => {
+                Err(Outcome::Received(back, _)) => {
                     value = back;
                     after.drop_later(Dead::Receiver(receiver));
                 }
@@ -372,7 +401,7 @@ impl<T, W: Wake> State<T, W> {
         let value = if self.receivers.is_empty() {
             value
         } else {
-            match self.hand_over(value, after) {
+            match self.hand_over(value, None, after) {
                 Ok(()) => return Ok(()),
                 Err(value) => value,
             }
@@ -384,10 +413,15 @@ impl<T, W: Wake> State<T, W> {
         Err(TrySendError::Full(value))
     }
 
-    /// C4: the head of the buffer first, whose place the first parked sender's value takes at the
+    /// C4: a returned value first; then the head of the buffer, whose place the first parked sender's value takes at the
     /// tail; with an empty buffer the first parked sender itself; then closed, then empty.
     #[inline]
     fn recv(&mut self, capacity: usize, after: &mut After<T, W>) -> Result<T, TryRecvError> {
+        if !self.returned.is_empty() {
+            if let Some((_, value)) = self.returned.pop_front() {
+                return Ok(value);
+            }
+        }
         if let Some(value) = self.buffer.pop_front() {
             if !self.senders.is_empty() && self.buffer.len() < capacity {
                 if let Some(next) = self.take_from_sender(after) {

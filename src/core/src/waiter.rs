@@ -22,8 +22,8 @@ use crate::sys::atomic::{AtomicBool, Ordering};
 pub enum Outcome<T> {
     /// The value of a parked sender was taken by a receiver, or moved into the buffer.
     Sent,
-    /// A parked receiver was handed this value.
-    Received(T),
+    /// A parked receiver was handed this value, as number so many of its channel's hand-overs.
+    Received(T, u64),
     /// The channel was closed.
     Closed,
     /// A wait group's counter reached zero.
@@ -114,7 +114,7 @@ impl<T> Waiter<T> {
         let Some(state) = self.state.try_lock() else {
             return false;
         };
-        if let State::Settled(Outcome::Received(value)) = &*state {
+        if let State::Settled(Outcome::Received(value, _)) = &*state {
             visit(value);
         }
         true
@@ -152,11 +152,14 @@ mod tests {
         let waiter = Waiter::new();
         assert!(!waiter.is_settled());
         assert_eq!(waiter.take(), None);
-        assert_eq!(waiter.settle(Outcome::Received(1)), Ok(()));
+        assert_eq!(waiter.settle(Outcome::Received(1, 0)), Ok(()));
         assert!(waiter.is_settled());
-        assert_eq!(waiter.settle(Outcome::Received(2)), Err(Outcome::Received(2)));
+        assert_eq!(
+            waiter.settle(Outcome::Received(2, 0)),
+            Err(Outcome::Received(2, 0))
+        );
         assert!(!waiter.cancel());
-        assert_eq!(waiter.take(), Some(Outcome::Received(1)));
+        assert_eq!(waiter.take(), Some(Outcome::Received(1, 0)));
         assert_eq!(waiter.take(), None);
     }
 
@@ -165,7 +168,10 @@ mod tests {
         let waiter = Waiter::new();
         assert!(waiter.cancel());
         assert!(!waiter.cancel());
-        assert_eq!(waiter.settle(Outcome::Received(3)), Err(Outcome::Received(3)));
+        assert_eq!(
+            waiter.settle(Outcome::Received(3, 0)),
+            Err(Outcome::Received(3, 0))
+        );
         assert!(!waiter.is_settled());
     }
 }

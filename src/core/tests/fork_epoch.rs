@@ -97,7 +97,7 @@ fn waiters_of_an_earlier_process_are_passed_by() {
     assert_eq!(inbox.try_send(3), Err(TrySendError::Full(3)));
     let ours = receiver(&inbox);
     assert_eq!(inbox.try_send(3), Ok(()));
-    assert!(ours.ended_with(&Outcome::Received(3)));
+    assert!(ours.ended_with(&Outcome::Received(3, 0)));
 
     // Nor is anything received from them.
     assert_eq!(outbox.try_recv(), Err(TryRecvError::Empty));
@@ -118,7 +118,7 @@ fn waiters_of_an_earlier_process_are_passed_by() {
     closed_out.close().unwrap();
     assert!(ours.iter().all(|party| party.ended_with(&Outcome::Closed)));
 
-    returned.unrecv(7);
+    returned.unrecv(7, 0);
     assert_eq!(returned.try_recv(), Ok(7));
 
     let ours = group_waiter(&group);
@@ -126,7 +126,7 @@ fn waiters_of_an_earlier_process_are_passed_by() {
     assert!(ours.ended_with(&Outcome::Released));
 
     assert!(of_parent.iter().all(Party::is_untouched));
-    assert!(early_party.ended_with(&Outcome::Received(9)));
+    assert!(early_party.ended_with(&Outcome::Received(9, 0)));
     for channel in [&inbox, &outbox, &full, &closed_in, &closed_out, &returned, &early] {
         assert_eq!(channel.parked(), (0, 0));
     }
@@ -140,5 +140,5 @@ fn waiters_of_an_earlier_process_are_passed_by() {
     inbox.forget_receiver(again.ticket);
     inbox.forget_receiver(of_parent[0].ticket);
     assert_eq!((inbox.parked(), inbox.try_send(8)), ((1, 0), Ok(())));
-    assert!(ours.ended_with(&Outcome::Received(8)));
+    assert!(ours.ended_with(&Outcome::Received(8, 1)));
 }

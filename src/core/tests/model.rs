@@ -57,7 +57,11 @@ fn step() -> impl Strategy<Value = Step> {
 struct Model {
     capacity: usize,
     closed: bool,
+    /// Given back, by the number of its hand-over.
+    returned: BTreeMap<u64, u32>,
     buffer: VecDeque<u32>,
+    /// Hand-overs so far.
+    handed: u64,
     receivers: VecDeque<Id>,
     senders: VecDeque<(Id, u32)>,
     /// Served, outcome not taken yet.
@@ -72,12 +76,21 @@ impl Model {
         self.woken.push(who);
     }
 
+    /// A value that comes back keeps its number.
+    fn hand(&mut self, who: Id, value: u32, ordinal: Option<u64>) {
+        let ordinal = ordinal.unwrap_or_else(|| {
+            self.handed += 1;
+            self.handed - 1
+        });
+        self.serve(who, Outcome::Received(value, ordinal));
+    }
+
     fn try_send(&mut self, value: u32) -> Result<(), TrySendError<u32>> {
         if self.closed {
             return Err(TrySendError::Closed(value));
         }
         if let Some(who) = self.receivers.pop_front() {
-            self.serve(who, Outcome::Received(value));
+            self.hand(who, value, None);
         } else if self.buffer.len() < self.capacity {
             self.buffer.push_back(value);
         } else {
@@ -87,6 +100,9 @@ impl Model {
     }
 
     fn try_recv(&mut self) -> Result<u32, TryRecvError> {
+        if let Some((_, value)) = self.returned.pop_first() {
+            return Ok(value);
+        }
         if let Some(value) = self.buffer.pop_front() {
             if self.buffer.len() < self.capacity {
                 if let Some((who, next)) = self.senders.pop_front() {
@@ -118,10 +134,10 @@ impl Model {
         (out, Ok(()))
     }
 
-    fn unrecv(&mut self, value: u32) {
+    fn unrecv(&mut self, value: u32, ordinal: u64) {
         match self.receivers.pop_front() {
-            Some(who) => self.serve(who, Outcome::Received(value)),
-            None => self.buffer.push_front(value),
+            Some(who) => self.hand(who, value, Some(ordinal)),
+            None => assert_eq!(self.returned.insert(ordinal, value), None),
         }
     }
 
@@ -152,7 +168,8 @@ impl Model {
     /// I1-I4 and C5.
     fn check(&self) {
         assert!(self.receivers.is_empty() || self.senders.is_empty());
-        assert!(self.receivers.is_empty() || self.buffer.is_empty());
+        assert!(self.receivers.is_empty() || (self.buffer.is_empty() && self.returned.is_empty()));
+        assert!(self.buffer.len() <= self.capacity);
         assert!(self.senders.is_empty() || self.buffer.len() >= self.capacity);
         assert!(!self.closed || (self.receivers.is_empty() && self.senders.is_empty()));
     }
@@ -243,7 +260,7 @@ impl Real {
 
 fn agree(real: &Real, model: &Model) {
     model.check();
-    assert_eq!(real.channel.len(), model.buffer.len());
+    assert_eq!(real.channel.len(), model.returned.len() + model.buffer.len());
     assert_eq!(real.channel.is_closed(), model.closed);
     assert_eq!(*real.woken.borrow(), model.woken, "woken, in this order");
     for (who, party) in &real.parties {
@@ -322,17 +339,17 @@ fn run(capacity: usize, script: &[Step]) {
             }
             Step::GiveBack(pick) => {
                 let handed = model.served.iter().filter_map(|(&who, outcome)| match outcome {
-                    &Outcome::Received(value) => Some((who, value)),
+                    &Outcome::Received(value, ordinal) => Some((who, value, ordinal)),
                     _ => None,
                 });
                 let handed: Vec<_> = handed.collect();
                 if !handed.is_empty() {
-                    let (who, value) = handed[pick.index(handed.len())];
+                    let (who, value, ordinal) = handed[pick.index(handed.len())];
                     model.served.remove(&who);
                     let taken = real.parties[&who].waiter.take();
-                    assert_eq!(taken, Some(Outcome::Received(value)));
-                    real.channel.unrecv(value);
-                    model.unrecv(value);
+                    assert_eq!(taken, Some(Outcome::Received(value, ordinal)));
+                    real.channel.unrecv(value, ordinal);
+                    model.unrecv(value, ordinal);
                 }
             }
             Step::Close => assert_eq!(real.channel.close().is_ok(), model.close()),

@@ -14,16 +14,18 @@ use gochan_core::WaitGroup;
 use gochan_core::sys::atomic::{AtomicUsize, Ordering};
 use gochan_core::sys::{Arc, thread};
 
-/// Schedules per plan; there are twelve plans per test.
-const RANDOM: usize = 3_000;
-const PRIORITISED: usize = 2_000;
+/// Schedules per plan; there are twenty plans per test.
+const RANDOM: usize = 1_500;
+const PRIORITISED: usize = 1_000;
 /// How many forced changes of priority a schedule of `check_pct` has.
 const DEPTH: usize = 4;
 
 fn plans(late: Late) -> impl Iterator<Item = Plan> {
-    [0, 1, 2].into_iter().flat_map(move |capacity| {
+    let shapes = [(0, 1), (0, 2), (1, 1), (1, 2), (2, 2)];
+    shapes.into_iter().flat_map(move |(capacity, receivers)| {
         [Some(0), Some(12), Some(40), None].map(|close_after| Plan {
             capacity,
+            receivers,
             each: 4,
             interrupts: 3,
             close_after,

@@ -15,10 +15,11 @@ use std::sync::Arc;
 #[test]
 fn senders_receivers_canceller_closer() {
     for late in [Late::Keep, Late::GiveBack] {
-        for capacity in [0, 1, 16] {
+        for (capacity, receivers) in [(0, 1), (0, 2), (1, 2), (16, 2)] {
             for (each, close_after) in [(20_000, None), (20_000, Some(2_000)), (50, Some(0))] {
                 run(Plan {
                     capacity,
+                    receivers,
                     each,
                     interrupts: each,
                     close_after,

@@ -305,7 +305,8 @@ pub fn wake(waiter: Py<AioWaiter>) {
     Python::try_attach(|py| {
         if let Some(waiter) = waiter.take() {
             let host = waiter.get().host.clone_ref(py);
-            LoopHost::wake(host.bind(py), waiter);
+            // A wake can come out of a drop, in the middle of somebody's exception.
+            guard::with_error_aside(py, || LoopHost::wake(host.bind(py), waiter));
         }
     });
     // Still there: the interpreter is nearly gone, no loop will run again, and nothing can be dropped.

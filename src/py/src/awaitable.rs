@@ -16,6 +16,7 @@
 use crate::aio_waiter::AioWaiter;
 use crate::deferred;
 use crate::error;
+use crate::guard;
 use crate::host;
 use crate::limit::Limit;
 use crate::loop_host::LoopHost;
@@ -179,7 +180,7 @@ impl Awaitable {
     }
 
     fn send(slf: &Bound<'_, Self>, _value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        match Self::step(slf)? {
+        match Self::step(slf).map_err(|error| slots::not_a_result(slf.py(), error))? {
             Step::Yield(waiter) => Ok(waiter.into_any()),
             Step::Return(result) => Err(slots::stop_iteration(result.into_bound(slf.py()))),
         }
@@ -249,7 +250,11 @@ impl Awaitable {
 impl Drop for Awaitable {
     fn drop(&mut self) {
         // None: the interpreter is nearly gone, and with it whoever could be told or woken.
-        Python::try_attach(|py| end(py, std::mem::replace(self.state.get_mut(), State::Over)));
+        Python::try_attach(|py| {
+            let state = std::mem::replace(self.state.get_mut(), State::Over);
+            // Often enough in the middle of somebody's exception.
+            guard::with_error_aside(py, || end(py, state));
+        });
     }
 }
 
@@ -269,16 +274,12 @@ fn never_awaited(py: Python<'_>, operation: &Operation) {
     if matches!(operation, Operation::Ready { .. } | Operation::Close { .. }) {
         return;
     }
-    let pending = PyErr::take(py);
     let message = format!("{} was never awaited", operation.names().1);
     let category = py.get_type::<PyRuntimeWarning>();
     if let Ok(message) = CString::new(message) {
         if let Err(error) = PyErr::warn(py, &category, &message, 1) {
             error.write_unraisable(py, None);
         }
-    }
-    if let Some(pending) = pending {
-        pending.restore(py);
     }
 }
 
@@ -288,7 +289,7 @@ mod slots {
     //! `am_send` and `tp_iternext` by hand.
 
     use super::{Awaitable, Bound, PyAny, PyErr, PyResult, Python, Step, ffi};
-    use pyo3::exceptions::{PyStopIteration, PySystemError};
+    use pyo3::exceptions::{PyRuntimeError, PyStopIteration, PySystemError};
     use pyo3::prelude::*;
     use std::panic::AssertUnwindSafe;
 
@@ -323,6 +324,17 @@ mod slots {
                 end.unwrap_or_else(|_| Err(PySystemError::new_err("panic in an operation of gochan"))),
             )
         })
+    }
+
+    /// An awaitable that raises StopIteration would return a value instead: as in a generator, it
+    /// becomes a RuntimeError.
+    pub fn not_a_result(py: Python<'_>, error: PyErr) -> PyErr {
+        if !error.is_instance_of::<PyStopIteration>(py) {
+            return error;
+        }
+        let raised = PyRuntimeError::new_err("the awaited operation raised StopIteration");
+        raised.set_cause(py, Some(error));
+        raised
     }
 
     /// What a slot says when the interpreter is nearly gone.

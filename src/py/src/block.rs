@@ -58,7 +58,15 @@ pub fn wait_after_attempt(py: Python<'_>, mut operation: Operation, limit: Limit
     let mut look = signals_arrive_here(py).then_some(FIRST_LOOK);
     loop {
         match py.detach(|| sleep(&waiter, &parker, deadline, look)) {
-            Slept::Settled => break,
+            Slept::Settled => {
+                deferred::pass_on();
+                if look.is_some() {
+                    // A signal may have come together with the wake. An error drops the registration,
+                    // and with it a value goes back: later, it would be lost between here and the user.
+                    py.check_signals()?;
+                }
+                break;
+            }
             Slept::TimedOut => {
                 if registration.cancel() {
                     return Err(timed_out(py, &operation, limit));

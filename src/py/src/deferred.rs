@@ -4,15 +4,20 @@
 //! sleeps again: two context switches for nothing, 3-15 times the cost of a hand-off. So woken threads
 //! are remembered, and unparked when
 //!
-//! * the waker is about to park itself, in the moment after it let go of the GIL ([`flush`]), or
+//! * the waker is about to park itself, in the moment after it let go of the GIL ([`flush`]),
+//! * a thread that was woken has the GIL and goes on ([`pass_on`]), or
 //! * a monitor thread finds them still waiting, at most 1 ms later: the waker went off to compute, or
 //!   into a foreign call that lets go of the GIL.
 //!
+//! Only a few are unparked at a time: one of them can run, and a crowd that fights for the GIL costs
+//! each other far more than it gains (2,500 threads woken at once took seconds to get going). Each
+//! that comes through hands the baton to the next.
+//!
 //! Invariants:
-//! * Every parker in `LIST` is unparked exactly once, by whoever takes it out.
-//! * While `LIST` is not empty the monitor is ticking, or the one who filled it is about to start it.
-//! * The monitor knows no Python and never attaches. It takes `LIST` only by `try_lock`, so that at a
-//!   `fork()` it can not be queued for it.
+//! * Every parker in the list is unparked exactly once, by whoever takes it out, in the order of the
+//!   wakes.
+//! * While the list is not empty the monitor is ticking, or the one who filled it is about to start it.
+//! * The monitor knows no Python and never attaches.
 //!
 //! The list is one for all threads, not one per thread: whoever lets go of the GIL next does it for
 //! everybody who was woken under it. On a free-threaded build there is nothing to wait for, and
@@ -20,6 +25,17 @@
 
 use gochan_core::parker::Parker;
 use gochan_core::sys::Arc;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Two ticks are the longest that a woken thread waits for a waker that went away.
+const TICK: Duration = Duration::from_micros(400);
+/// After this many ticks without work the monitor sleeps until it is called.
+const IDLE_TICKS: u32 = 40;
+/// How many threads are let loose on the GIL at once.
+const CROWD: usize = 8;
 
 /// Unparks the owner of `parker` soon.
 #[inline]
@@ -27,165 +43,175 @@ pub fn unpark(parker: Arc<Parker>) {
     if cfg!(Py_GIL_DISABLED) {
         parker.unpark();
     } else {
-        list::push(parker);
+        Deferred::get().push(parker);
     }
 }
 
-/// Unparks everybody who was remembered. To be called without the GIL, by a thread about to park.
+/// Unparks those who were remembered. To be called without the GIL, by a thread about to park.
 #[inline]
 pub fn flush() {
-    if !cfg!(Py_GIL_DISABLED) {
-        list::flush();
+    if let Some(deferred) = Deferred::get_if_used() {
+        deferred.unpark_some(CROWD);
     }
 }
 
-pub use list::{after_fork_in_child, after_fork_in_parent, before_fork};
+/// Unparks the next one. To be called by a thread that was woken, once it has the GIL.
+#[inline]
+pub fn pass_on() {
+    if let Some(deferred) = Deferred::get_if_used() {
+        deferred.unpark_some(1);
+    }
+}
 
-#[cfg_attr(Py_GIL_DISABLED, allow(dead_code))]
-mod list {
-    use super::{Arc, Parker};
-    use parking_lot::{Mutex, MutexGuard};
-    use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-    use std::time::Duration;
+/// In a forked child the threads of the old list do not exist, and its lock may be held for ever.
+pub fn after_fork_in_child() {
+    CURRENT.store(std::ptr::null_mut(), Ordering::Release);
+}
 
-    /// Two ticks are the longest that a woken thread waits for a waker that went away.
-    const TICK: Duration = Duration::from_micros(400);
-    /// After this many ticks without work the monitor sleeps until it is called.
-    const IDLE_TICKS: u32 = 40;
+/// Made at the first wake, never freed; a forked child makes its own.
+static CURRENT: AtomicPtr<Deferred> = AtomicPtr::new(std::ptr::null_mut());
 
-    /// What may not happen under it: anything but moving parkers in and out.
-    static LIST: Mutex<Vec<Arc<Parker>>> = Mutex::new(Vec::new());
-    /// Length of `LIST`, to be looked at without the lock. Written under it.
-    static WAITING: AtomicUsize = AtomicUsize::new(0);
-    /// Counts flushes, so that the monitor can tell a forgotten entry from a fresh one.
-    static FLUSHES: AtomicUsize = AtomicUsize::new(0);
+const ABSENT: u32 = 0;
+const TICKING: u32 = 1;
+const ASLEEP: u32 = 2;
 
-    const ABSENT: u32 = 0;
-    const TICKING: u32 = 1;
-    const ASLEEP: u32 = 2;
+#[derive(Debug)]
+struct Deferred {
+    /// std's mutex: parking_lot's keeps its sleepers in a table of the process, which a fork could
+    /// copy in the middle of a change. What may not happen under it: anything but moving parkers.
+    list: Mutex<VecDeque<Arc<Parker>>>,
+    /// Length of `list`, to be looked at without the lock. Written under it.
+    waiting: AtomicUsize,
+    /// Counts the times somebody took from the list, so that the monitor can tell a forgotten entry
+    /// from a fresh one.
+    taken: AtomicUsize,
     /// State of the monitor thread.
-    static MONITOR: AtomicU32 = AtomicU32::new(ABSENT);
-    /// Wakes the monitor. One for the process; after a fork a token may be left in it, which is harmless.
-    static BELL: Mutex<Option<Arc<Parker>>> = Mutex::new(None);
+    monitor: AtomicU32,
+    /// Wakes the monitor.
+    bell: Parker,
+}
 
-    pub fn push(parker: Arc<Parker>) {
-        {
-            let mut list = LIST.lock();
-            list.push(parker);
-            // Before the look at MONITOR below, and seen by the monitor after it says ASLEEP: one of
-            // the two sees the other.
-            WAITING.store(list.len(), Ordering::SeqCst);
-        }
-        if MONITOR.load(Ordering::SeqCst) != TICKING {
-            start_or_wake_monitor();
-        }
+impl Deferred {
+    fn get() -> &'static Self {
+        Self::current().unwrap_or_else(Self::make)
     }
 
-    pub fn flush() {
-        if WAITING.load(Ordering::SeqCst) != 0 {
-            unpark_all(LIST.lock());
-        }
+    fn current() -> Option<&'static Self> {
+        // SAFETY: null, or a box that was leaked below and is never freed.
+        unsafe { CURRENT.load(Ordering::Acquire).as_ref() }
     }
 
-    fn unpark_all(mut list: MutexGuard<'_, Vec<Arc<Parker>>>) {
-        let mut taken = std::mem::take(&mut *list);
-        WAITING.store(0, Ordering::SeqCst);
-        FLUSHES.fetch_add(1, Ordering::SeqCst);
-        drop(list);
-        for parker in &taken {
-            parker.unpark();
-        }
-        // Give the allocation back for the next round, unless somebody has filled the list already.
-        taken.clear();
-        if taken.capacity() <= 64 {
-            if let Some(mut list) = LIST.try_lock() {
-                if list.capacity() == 0 {
-                    *list = taken;
+    #[inline]
+    fn get_if_used() -> Option<&'static Self> {
+        Self::current().filter(|deferred| deferred.waiting.load(Ordering::SeqCst) != 0)
+    }
+
+    #[cold]
+    fn make() -> &'static Self {
+        let new = Box::into_raw(Box::new(Self {
+            list: Mutex::new(VecDeque::new()),
+            waiting: AtomicUsize::new(0),
+            taken: AtomicUsize::new(0),
+            monitor: AtomicU32::new(ABSENT),
+            bell: Parker::new(),
+        }));
+        let null = std::ptr::null_mut();
+        match CURRENT.compare_exchange(null, new, Ordering::AcqRel, Ordering::Acquire) {
+            // SAFETY: just made, and published: never freed from here on.
+            Ok(_) => unsafe { &*new },
+            Err(theirs) => {
+                // SAFETY: `new` was seen by nobody; `theirs` is published and never freed.
+                unsafe {
+                    drop(Box::from_raw(new));
+                    &*theirs
                 }
             }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<Parker>>> {
+        // Nothing under it panics half-way.
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&'static self, parker: Arc<Parker>) {
+        {
+            let mut list = self.lock();
+            list.push_back(parker);
+            // Before the look at `monitor` below, and seen by the monitor after it says ASLEEP: one
+            // of the two sees the other.
+            self.waiting.store(list.len(), Ordering::SeqCst);
+        }
+        if self.monitor.load(Ordering::SeqCst) != TICKING {
+            self.start_or_wake_monitor();
+        }
+    }
+
+    fn unpark_some(&self, most: usize) {
+        let mut some: [Option<Arc<Parker>>; CROWD] = Default::default();
+        {
+            let mut list = self.lock();
+            for place in some.iter_mut().take(most) {
+                *place = list.pop_front();
+            }
+            self.waiting.store(list.len(), Ordering::SeqCst);
+        }
+        self.taken.fetch_add(1, Ordering::SeqCst);
+        for parker in some.into_iter().flatten() {
+            parker.unpark();
         }
     }
 
     #[cold]
-    fn start_or_wake_monitor() {
-        if MONITOR
-            .compare_exchange(ASLEEP, TICKING, Ordering::SeqCst, Ordering::SeqCst)
-            .is_ok()
-        {
-            if let Some(bell) = &*BELL.lock() {
-                bell.unpark();
-            }
-            return;
-        }
-        if MONITOR
-            .compare_exchange(ABSENT, TICKING, Ordering::SeqCst, Ordering::SeqCst)
-            .is_ok()
-        {
-            let bell = Arc::new(Parker::new());
-            *BELL.lock() = Some(Arc::clone(&bell));
+    fn start_or_wake_monitor(&'static self) {
+        let from = |state| {
+            self.monitor
+                .compare_exchange(state, TICKING, Ordering::SeqCst, Ordering::SeqCst)
+                .is_ok()
+        };
+        if from(ASLEEP) {
+            self.bell.unpark();
+        } else if from(ABSENT) {
             let started = std::thread::Builder::new()
                 .name("gochan-monitor".into())
-                .spawn(move || monitor(&bell));
+                .stack_size(64 * 1024)
+                .spawn(move || self.watch());
             if started.is_err() {
                 // No thread to be had. Then nobody is kept waiting: wake now, and try again next time.
-                MONITOR.store(ABSENT, Ordering::SeqCst);
-                flush();
+                self.monitor.store(ABSENT, Ordering::SeqCst);
+                while self.waiting.load(Ordering::SeqCst) != 0 {
+                    self.unpark_some(CROWD);
+                }
             }
         }
     }
 
-    fn monitor(bell: &Parker) {
+    /// The monitor thread.
+    fn watch(&self) {
         let mut idle = 0;
-        let mut seen = None;
+        let mut seen = usize::MAX;
         loop {
             std::thread::sleep(TICK);
-            let flushes = FLUSHES.load(Ordering::SeqCst);
-            if WAITING.load(Ordering::SeqCst) == 0 {
-                idle = if seen == Some(flushes) { idle + 1 } else { 0 };
-                seen = Some(flushes);
-                if idle >= IDLE_TICKS {
-                    MONITOR.store(ASLEEP, Ordering::SeqCst);
-                    // A push between the look above and the store saw TICKING and did not ring.
-                    if WAITING.load(Ordering::SeqCst) == 0 {
-                        bell.park(None);
-                    }
-                    MONITOR.store(TICKING, Ordering::SeqCst);
-                    idle = 0;
+            let taken = self.taken.load(Ordering::SeqCst);
+            let moved = std::mem::replace(&mut seen, taken) != taken;
+            if self.waiting.load(Ordering::SeqCst) != 0 {
+                idle = 0;
+                // If nobody took since the last tick, the first entry may be a whole tick old.
+                if !moved {
+                    self.unpark_some(CROWD);
                 }
                 continue;
             }
-            idle = 0;
-            // Somebody waits. If nobody flushed since the last tick, the entry may be a whole tick old.
-            if seen.replace(flushes) == Some(flushes) {
-                if let Some(list) = LIST.try_lock() {
-                    unpark_all(list);
+            idle = if moved { 0 } else { idle + 1 };
+            if idle >= IDLE_TICKS {
+                idle = 0;
+                self.monitor.store(ASLEEP, Ordering::SeqCst);
+                // A push between the look above and the store saw TICKING and did not ring.
+                if self.waiting.load(Ordering::SeqCst) == 0 {
+                    self.bell.park(None);
                 }
+                self.monitor.store(TICKING, Ordering::SeqCst);
             }
-        }
-    }
-
-    /// Holds the list over a fork, so that the child does not inherit it locked by a thread it lacks.
-    pub fn before_fork() {
-        std::mem::forget((LIST.lock(), BELL.lock()));
-    }
-
-    pub fn after_fork_in_parent() {
-        unlock();
-    }
-
-    pub fn after_fork_in_child() {
-        // SAFETY of `unlock` holds here too: the only thread of the child is the one that locked.
-        unlock();
-        LIST.lock().clear();
-        WAITING.store(0, Ordering::SeqCst);
-        MONITOR.store(ABSENT, Ordering::SeqCst);
-    }
-
-    fn unlock() {
-        // SAFETY: both were locked by this thread in `before_fork` and their guards forgotten.
-        unsafe {
-            BELL.force_unlock();
-            LIST.force_unlock();
         }
     }
 }

@@ -1,21 +1,13 @@
 //! `os.fork()` in a process with goroutines: the child starts with none of them.
 //!
-//! What the parent's threads held is let go of (`deferred`), what they waited in is made new
-//! (`threads`), and their waiters are passed by from now on (`waiter::epoch`).
+//! What the parent's threads may hold or wait in is made new (`deferred`, `threads`), and their waiters
+//! are passed by from now on (`waiter::epoch`). Nothing is locked over the fork: other libraries' hooks
+//! run between ours, and would wait for us with the GIL held. Locks over Python objects need no care:
+//! only attached threads take them, and the forking thread is the attached one.
 
 use crate::{deferred, goroutine, report, threads};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-
-#[pyfunction]
-fn before() {
-    deferred::before_fork();
-}
-
-#[pyfunction]
-fn after_in_parent() {
-    deferred::after_fork_in_parent();
-}
 
 #[pyfunction]
 fn after_in_child() {
@@ -33,8 +25,6 @@ pub fn register(py: Python<'_>) -> PyResult<()> {
         return Ok(());
     };
     let hooks = PyDict::new(py);
-    hooks.set_item("before", wrap_pyfunction!(before, py)?)?;
-    hooks.set_item("after_in_parent", wrap_pyfunction!(after_in_parent, py)?)?;
     hooks.set_item("after_in_child", wrap_pyfunction!(after_in_child, py)?)?;
     register.call((), Some(&hooks)).map(drop)
 }

@@ -8,16 +8,17 @@
 use crate::awaitable::Awaitable;
 use crate::block;
 use crate::chan::{ChanBase, RecvChan};
+use crate::guard;
 use crate::limit::Limit;
 use crate::operation::{Ask, Operation};
 use crate::report;
 use crate::wake::ChanCore;
 use gochan_core::sys::Arc;
+use gochan_core::waiter::epoch;
 use parking_lot::Mutex;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass_init::PyClassInitializer;
 use std::cell::RefCell;
@@ -48,6 +49,8 @@ pub struct Goroutine {
     /// Where `go` was called: code object and line. No text is made before somebody asks.
     started: Option<(Py<PyAny>, i32)>,
     state: Arc<AtomicU8>,
+    /// The process it was started in: a fork in a goroutine leaves the child none to count.
+    epoch: u32,
     /// Closed when the goroutine has ended. Nothing is ever sent on it.
     ended: Arc<ChanCore>,
     /// The channel object for `ended`, once somebody asked for it; then it is what shows `ended` to
@@ -73,6 +76,7 @@ impl Goroutine {
             name,
             started,
             state: Arc::new(AtomicU8::new(RUNNABLE)),
+            epoch: epoch::current(),
             ended: Arc::new(ChanCore::new(0)),
             done: OnceLock::new(),
             end: Mutex::new(End::Open),
@@ -155,10 +159,7 @@ impl Goroutine {
             End::Open | End::Value(_) => return None,
         };
         let error = error.into_bound(py);
-        let traceback = traceback.unwrap_or_else(|| py.None());
-        if let Err(failed) = error.setattr(intern!(py, "__traceback__"), traceback) {
-            failed.write_unraisable(py, None);
-        }
+        set_traceback(&error, traceback.as_ref().map(|traceback| traceback.bind(py)));
         Some(error)
     }
 
@@ -186,7 +187,9 @@ impl Goroutine {
         *this.end.lock() = end;
         this.state.store(DONE, Ordering::Release);
         CURRENT.with_borrow_mut(|current| *current = None);
-        ACTIVE.fetch_sub(1, Ordering::AcqRel);
+        if this.epoch == epoch::current() {
+            ACTIVE.fetch_sub(1, Ordering::AcqRel);
+        }
         if failed {
             report::remember(slf);
         }
@@ -333,6 +336,14 @@ impl Goroutine {
     }
 }
 
+/// Sets the traceback of an exception without a look at what its class says of `__traceback__`.
+pub fn set_traceback(error: &Bound<'_, PyAny>, traceback: Option<&Bound<'_, PyAny>>) {
+    let none = error.py().None();
+    let traceback = traceback.map_or(none.as_ptr(), Bound::as_ptr);
+    // SAFETY: attached; every end is an instance of BaseException, and a traceback came from one.
+    unsafe { ffi::PyException_SetTraceback(error.as_ptr(), traceback) };
+}
+
 /// The state of this thread's goroutine is "waiting" for as long as this lives.
 #[derive(Debug)]
 pub struct Waiting(());
@@ -414,11 +425,7 @@ unsafe extern "C" fn finalize(object: *mut ffi::PyObject) {
         if goroutine.get().looked.load(Ordering::Acquire) {
             return;
         }
-        let pending = PyErr::take(py);
-        report::report(&goroutine);
-        if let Some(pending) = pending {
-            pending.restore(py);
-        }
+        guard::with_error_aside(py, || report::report(&goroutine));
     });
 }
 

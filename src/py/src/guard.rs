@@ -75,3 +75,14 @@ pub unsafe fn decref(object: *mut ffi::PyObject) {
     unsafe { function(object) };
     std::mem::forget(guard);
 }
+
+/// Runs something that may call Python in a place where an exception may be on its way already, such
+/// as a drop: the interpreter must not be called with one set. It is put back afterwards.
+pub fn with_error_aside<R>(py: Python<'_>, run: impl FnOnce() -> R) -> R {
+    let pending = PyErr::take(py);
+    let result = run();
+    if let Some(pending) = pending {
+        pending.restore(py);
+    }
+    result
+}

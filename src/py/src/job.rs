@@ -3,7 +3,8 @@
 //! `gochan/_threads.py` makes the call, so that no Rust frame stands below a user's function; this
 //! hands it what to call and takes the end.
 
-use crate::goroutine::{End, Goroutine};
+use crate::goroutine::{End, Goroutine, set_traceback};
+use crate::guard;
 use crate::spawn::unsupported_coroutine;
 use crate::wait_group::WaitGroup;
 use parking_lot::Mutex;
@@ -64,34 +65,28 @@ impl Job {
     }
 
     /// The function returned.
-    fn finish(&self, value: Bound<'_, PyAny>) -> PyResult<()> {
+    fn finish(&self, value: Bound<'_, PyAny>) {
         let py = value.py();
         // SAFETY: attached, a live object.
         if unsafe { ffi::PyCoro_CheckExact(value.as_ptr()) } == 1 {
             // Seen only now: the function is not `async def` itself, but returned a coroutine.
-            value.call_method0("close")?;
+            if let Err(failed) = value.call_method0("close") {
+                failed.write_unraisable(py, Some(&value));
+            }
             let error = unsupported_coroutine().into_value(py).into_any();
             self.end(py, End::Error(error, None));
         } else {
             self.end(py, End::Value(value.unbind()));
         }
-        Ok(())
     }
 
     /// The function raised. The first frame of the traceback is the caller's, `_threads.py`: not the
     /// user's business, and it would keep the job alive.
-    fn fail(&self, error: Bound<'_, PyAny>) -> PyResult<()> {
+    fn fail(&self, error: Bound<'_, PyAny>) {
         let py = error.py();
-        let traceback = error.getattr(intern!(py, "__traceback__"))?;
-        let rest = if traceback.is_none() {
-            traceback
-        } else {
-            traceback.getattr(intern!(py, "tb_next"))?
-        };
-        error.setattr(intern!(py, "__traceback__"), &rest)?;
-        let rest = (!rest.is_none()).then(|| rest.unbind());
-        self.end(py, End::Error(error.unbind(), rest));
-        Ok(())
+        let rest = Self::rest_of_traceback(&error);
+        set_traceback(&error, rest.as_ref());
+        self.end(py, End::Error(error.unbind(), rest.map(Bound::unbind)));
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -117,6 +112,19 @@ impl Job {
         }
     }
 
+    /// The traceback of an exception behind its first entry.
+    fn rest_of_traceback<'py>(error: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+        let py = error.py();
+        // SAFETY: attached; what was raised is an instance of BaseException. A new reference or null.
+        let first =
+            unsafe { Bound::from_owned_ptr_or_opt(py, ffi::PyException_GetTraceback(error.as_ptr()))? };
+        // Of a real traceback object, whose attributes do not fail.
+        first
+            .getattr(intern!(py, "tb_next"))
+            .ok()
+            .filter(|rest| !rest.is_none())
+    }
+
     fn end(&self, py: Python<'_>, end: End) {
         let party = self.party.lock().take();
         let Some(Party { goroutine, group }) = party else {
@@ -131,5 +139,21 @@ impl Job {
                 error.write_unraisable(py, Some(group.bind(py).as_any()));
             }
         }
+    }
+}
+
+impl Drop for Job {
+    /// A trace function, for one, can end the thread between the lines of `_threads.py`. Whoever waits
+    /// for the goroutine hears of it.
+    fn drop(&mut self) {
+        if self.party.get_mut().is_none() {
+            return;
+        }
+        Python::try_attach(|py| {
+            guard::with_error_aside(py, || {
+                let lost = PyRuntimeError::new_err("the goroutine's thread was ended before the goroutine");
+                self.end(py, End::Error(lost.into_value(py).into_any(), None));
+            });
+        });
     }
 }

@@ -8,13 +8,16 @@
 //! * from other threads by its [`Bell`], or by `call_soon_threadsafe`.
 //!
 //! Invariants:
-//! * `scheduled` is true exactly while a drain is due or running; both it and the list change under
-//!   one lock, so that a waiter on the list always has a drain before it.
+//! * While a waiter is on the list, a drain is running, or `scheduled` is true and one is due. Both the
+//!   list and `scheduled` change under one lock.
+//! * A waker that comes during a drain schedules the next one too: what a drain resumes may run the
+//!   loop inside it (nest_asyncio does), and then the outer drain has to wait.
 //! * A waiter whose loop is closed or gone is dropped from the list; dropping its registration gives
 //!   a value it was handed back to the channel.
 
 use crate::aio_waiter::AioWaiter;
 use crate::bell::Bell;
+use crate::host;
 use parking_lot::Mutex;
 use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError, PySystemExit};
 use pyo3::ffi;
@@ -49,6 +52,7 @@ pub struct LoopHost {
 #[derive(Debug)]
 struct List {
     woken: VecDeque<Py<AioWaiter>>,
+    /// The loop was told to drain, and has not begun to.
     scheduled: bool,
 }
 
@@ -114,14 +118,25 @@ impl LoopHost {
                 return;
             }
         }
+        Self::schedule(slf, event_loop.as_ref(), here);
+    }
+
+    /// Has the loop drain. `scheduled` is set already. `here` says that the loop was last seen on
+    /// this thread; it may have moved since.
+    fn schedule(slf: &Bound<'_, Self>, event_loop: Option<&Bound<'_, PyAny>>, here: bool) {
+        let py = slf.py();
+        let runs_here = here
+            && host::running_loop(py).is_ok_and(|running| {
+                running.is_some_and(|running| event_loop.is_some_and(|own| own.is(&running)))
+            });
         let called = match event_loop {
-            Some(_) if !here && this.bell.ring() => return,
-            Some(event_loop) => Self::call(slf, &event_loop, here),
+            Some(_) if !runs_here && slf.get().bell.ring() => return,
+            Some(event_loop) => Self::call(slf, event_loop, runs_here),
             None => Err(PyRuntimeError::new_err("the event loop is gone")),
         };
         if called.is_err() {
             // Closed between the look and the call, or in a state where it takes no calls.
-            abandon(py, this.take_list().into_iter());
+            abandon(py, slf.get().take_list().into_iter());
         }
     }
 
@@ -142,28 +157,19 @@ impl LoopHost {
         list.woken.drain(..).collect()
     }
 
-    /// The next waiter; `None` ends the drain, and from then on a wake schedules a new one.
     fn next(&self) -> Option<Py<AioWaiter>> {
-        let mut list = self.list.lock();
-        let next = list.woken.pop_front();
-        if next.is_none() {
-            list.scheduled = false;
-        }
-        next
+        self.list.lock().woken.pop_front()
     }
 
-    /// Schedules the rest of the list behind the callbacks that wait already.
+    /// Sees to what is left on the list: behind the callbacks that wait already.
     fn reschedule(slf: &Bound<'_, Self>, event_loop: &Bound<'_, PyAny>) {
         {
             let mut list = slf.get().list.lock();
-            if list.woken.is_empty() {
-                list.scheduled = false;
+            if list.woken.is_empty() || std::mem::replace(&mut list.scheduled, true) {
                 return;
             }
         }
-        if Self::call(slf, event_loop, true).is_err() {
-            abandon(slf.py(), slf.get().take_list().into_iter());
-        }
+        Self::schedule(slf, Some(event_loop), true);
     }
 }
 
@@ -179,9 +185,11 @@ impl LoopHost {
         };
         this.thread.store(this_thread(), Ordering::Relaxed);
         this.bell.install(slf, &event_loop);
-        this.draining.store(true, Ordering::Relaxed);
+        this.list.lock().scheduled = false;
+        let outer = this.draining.swap(true, Ordering::Relaxed);
         let result = Self::resume_some(slf, &event_loop);
-        this.draining.store(false, Ordering::Relaxed);
+        this.draining.store(outer, Ordering::Relaxed);
+        Self::reschedule(slf, &event_loop);
         result
     }
 
@@ -217,7 +225,6 @@ impl LoopHost {
                 if error.is_instance_of::<PySystemExit>(py) || error.is_instance_of::<PyKeyboardInterrupt>(py)
                 {
                     // As asyncio does: these two stop the loop. The rest of the list comes after it.
-                    Self::reschedule(slf, event_loop);
                     return Err(error);
                 }
                 let context = PyDict::new(py);
@@ -226,7 +233,6 @@ impl LoopHost {
                 event_loop.call_method1(intern!(py, "call_exception_handler"), (context,))?;
             }
         }
-        Self::reschedule(slf, event_loop);
         Ok(())
     }
 }

@@ -165,7 +165,7 @@ impl Operation {
     /// The result of a wait that a peer ended.
     pub fn finish(&mut self, py: Python<'_>, outcome: Outcome<Value>) -> PyResult<Py<PyAny>> {
         match (self, outcome) {
-            (Self::Recv { chan, face }, Outcome::Received(value)) => received(chan.bind(py), *face, value),
+            (Self::Recv { chan, face }, Outcome::Received(value, _)) => received(chan.bind(py), *face, value),
             (Self::Recv { chan, face }, Outcome::Closed) => closed(chan.bind(py), *face),
             (Self::Send { chan, .. }, Outcome::Closed) => Err(send_on_closed(chan.bind(py))),
             (Self::Ask { goroutine, ask }, _) => answer(goroutine.bind(py), *ask),
@@ -205,7 +205,7 @@ impl Operation {
                 Face::Many(_) => "await ch.arecv_many(limit)",
                 Face::Next | Face::AsyncNext => "async for value in ch",
             },
-            Self::Wait { .. } => "await wg",
+            Self::Wait { .. } => "await wg` or `async with wg",
             Self::Ask { ask, .. } => match ask {
                 Ask::Join => "await goroutine.ajoin()",
                 Ask::Result => "await goroutine",

@@ -4,7 +4,8 @@
 //! (rule 5 of the design, "commit wins over cancel"):
 //! * nobody has claimed it: it is cancelled and leaves the queue, and a value it wanted to send is
 //!   dropped;
-//! * a peer handed it a value that was not taken yet: the value goes back to the head of its channel;
+//! * a peer handed it a value that was not taken yet: the value goes back to the head of its channel,
+//!   in its old order;
 //! * a peer took its value: that stays so.
 //!
 //! So an exception, a cancelled task, a closed loop or a collected coroutine need no code of their own.
@@ -72,8 +73,10 @@ impl Drop for Registration {
         if self.over || self.cancel() {
             return;
         }
-        if let (Place::Receiver(chan), Some(Outcome::Received(value))) = (&self.place, self.waiter.take()) {
-            chan.unrecv(value);
+        if let (Place::Receiver(chan), Some(Outcome::Received(value, ordinal))) =
+            (&self.place, self.waiter.take())
+        {
+            chan.unrecv(value, ordinal);
         }
     }
 }

@@ -61,6 +61,11 @@ pub fn spawn<'py>(
     Ok(goroutine)
 }
 
+// Flags of a code object: what a call of it makes instead of running it.
+const CO_GENERATOR: u32 = 0x20;
+const CO_COROUTINE: u32 = 0x80;
+const CO_ASYNC_GENERATOR: u32 = 0x200;
+
 fn check(who: &str, function: &Bound<'_, PyAny>) -> PyResult<()> {
     if !function.is_callable() {
         let kind = type_name(function);
@@ -69,10 +74,17 @@ fn check(who: &str, function: &Bound<'_, PyAny>) -> PyResult<()> {
              go(worker, 1), not the result of a call, go(worker(1))"
         )));
     }
-    if is_async(function)? {
-        return Err(unsupported_coroutine());
+    match code_flags(function) {
+        Some(flags) if flags & CO_COROUTINE != 0 => Err(unsupported_coroutine()),
+        Some(flags) if flags & (CO_GENERATOR | CO_ASYNC_GENERATOR) != 0 => {
+            let name = name_of(function);
+            Err(PyTypeError::new_err(format!(
+                "{who}: {name} is a generator function, and calling it runs nothing of it: \
+                 pass a function that iterates over it"
+            )))
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 pub fn unsupported_coroutine() -> PyErr {
@@ -82,31 +94,31 @@ pub fn unsupported_coroutine() -> PyErr {
     )
 }
 
-/// Whether a call would only make a coroutine. Looks through methods, partials and `__call__`.
-fn is_async(function: &Bound<'_, PyAny>) -> PyResult<bool> {
-    const CO_COROUTINE: u32 = 0x80;
+/// The code flags of what a call would run, as far as they can be known. Looks through methods,
+/// partials and `__call__`.
+fn code_flags(function: &Bound<'_, PyAny>) -> Option<u32> {
     let py = function.py();
     let mut function = function.clone();
     // A partial of a partial is flattened by Python; more depth than this is somebody's joke.
     for _ in 0..4 {
-        if let Some(code) = function.getattr_opt(intern!(py, "__code__"))? {
-            let flags = code.getattr_opt(intern!(py, "co_flags"))?;
-            return Ok(flags.is_some_and(|flags| {
-                flags
-                    .extract::<u32>()
-                    .is_ok_and(|flags| flags & CO_COROUTINE != 0)
-            }));
+        if let Ok(code) = function.getattr(intern!(py, "__code__")) {
+            return code.getattr(intern!(py, "co_flags")).ok()?.extract().ok();
         }
-        let is_partial = function.getattr_opt(intern!(py, "keywords"))?.is_some();
-        function = match function.getattr_opt(intern!(py, "func"))? {
-            Some(inner) if is_partial => inner,
-            _ => match function.get_type().getattr_opt(intern!(py, "__call__"))? {
-                Some(call) => call,
-                None => return Ok(false),
-            },
+        function = if is_partial(&function) {
+            function.getattr(intern!(py, "func")).ok()?
+        } else {
+            function.get_type().getattr(intern!(py, "__call__")).ok()?
         };
     }
-    Ok(false)
+    None
+}
+
+fn is_partial(function: &Bound<'_, PyAny>) -> bool {
+    let partial = function
+        .py()
+        .import("functools")
+        .and_then(|functools| functools.getattr("partial"));
+    partial.is_ok_and(|partial| function.is_instance(&partial).unwrap_or(false))
 }
 
 /// The function's name without the names of the functions it was defined in.
@@ -125,7 +137,7 @@ fn name_of(function: &Bound<'_, PyAny>) -> String {
         })
     };
     named(function)
-        .or_else(|| named(&function.getattr_opt(intern!(py, "func")).ok().flatten()?))
+        .or_else(|| is_partial(function).then(|| named(&function.getattr(intern!(py, "func")).ok()?))?)
         .unwrap_or_else(|| type_name(function))
 }
 

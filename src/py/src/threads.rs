@@ -75,7 +75,7 @@ pub fn run(job: Bound<'_, Job>) -> PyResult<()> {
         let refused = PyRuntimeError::new_err(format!(
             "go(): no thread to be had for another goroutine, {} run already ({error}); \
              limit them, for example with a fixed number of workers that share a channel",
-            num_goroutine() - 1
+            num_goroutine().saturating_sub(2) // neither the caller nor the one that failed
         ));
         refused.set_cause(py, Some(error));
         refused

@@ -1,7 +1,7 @@
 //! C9, C10, C11: what a close does.
 
 use crate::kit::Event::{ValueDropped, WakerDropped, Woken};
-use crate::kit::{Bench, Party};
+use crate::kit::{Bench, End, Party};
 use gochan_core::channel::{RecvStart, SendStart};
 use gochan_core::error::{CloseError, TryRecvError, TrySendError};
 use gochan_core::{Channel, Outcome, Waiter, Wake};
@@ -68,7 +68,7 @@ fn buffered_values_stay_and_parked_ones_are_lost() {
     );
     assert_eq!(
         senders.map(|sender| sender.outcome()),
-        [Some(Outcome::Closed), Some(Outcome::Closed)]
+        [Some(End::Closed), Some(End::Closed)]
     );
 
     assert!(bench.channel.is_closed());
@@ -90,7 +90,7 @@ fn receivers_are_told_in_the_order_they_came() {
     assert!(
         receivers
             .iter()
-            .all(|receiver| receiver.outcome() == Some(Outcome::Closed))
+            .all(|receiver| receiver.outcome() == Some(End::Closed))
     );
 }
 
@@ -103,7 +103,7 @@ fn somebody_who_left_is_not_woken_by_the_close() {
     assert_eq!(bench.events(), [Woken("there"), WakerDropped("gone")]);
     assert_eq!(
         receivers.each_ref().map(Party::outcome),
-        [None, Some(Outcome::Closed)]
+        [None, Some(End::Closed)]
     );
 
     let bench = Bench::new(0);

@@ -1,10 +1,10 @@
 //! What a garbage collector does to a channel, and what the type promises.
 
 use crate::kit::Event::{ValueDropped, WakerDropped};
-use crate::kit::{Bench, Tap, Value};
+use crate::kit::{Bench, End, Tap, Value};
 use gochan_core::channel::Held;
 use gochan_core::error::TryRecvError;
-use gochan_core::{Channel, Outcome, WaitGroup, Waiter, Wake};
+use gochan_core::{Channel, WaitGroup, Waiter, Wake};
 use std::sync::Arc;
 
 /// Numbers of the values and names of the wakers, as they are shown.
@@ -66,7 +66,7 @@ fn a_waiter_shows_what_it_was_handed() {
     assert_eq!(shown(), []);
     assert_eq!(bench.try_send(1), Ok(()));
     assert_eq!(shown(), [1]);
-    assert_eq!(receiver.outcome(), Some(Outcome::Received(1)));
+    assert_eq!(receiver.outcome(), Some(End::Received(1)));
     assert_eq!(shown(), []);
 }
 

@@ -68,6 +68,14 @@ impl Drop for Value {
     }
 }
 
+/// An [`Outcome`] without what only hosts need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    Sent,
+    Received(u32),
+    Closed,
+}
+
 /// Somebody who is parked, or was.
 #[derive(Debug)]
 pub struct Party {
@@ -76,14 +84,23 @@ pub struct Party {
 }
 
 impl Party {
-    /// What it was settled with, if it was; the number instead of the value.
-    pub fn outcome(&self) -> Option<Outcome<u32>> {
+    /// What it was settled with, if it was, once.
+    pub fn outcome(&self) -> Option<End> {
         Some(match self.waiter.take()? {
-            Outcome::Received(value) => Outcome::Received(value.open()),
-            Outcome::Sent => Outcome::Sent,
-            Outcome::Closed => Outcome::Closed,
-            Outcome::Released => Outcome::Released,
+            Outcome::Received(value, _) => End::Received(value.open()),
+            Outcome::Sent => End::Sent,
+            Outcome::Closed => End::Closed,
+            Outcome::Released => panic!("no channel does that"),
         })
+    }
+
+    /// What a host does that was cancelled too late.
+    pub fn give_back(&self, bench: &Bench) {
+        assert!(!self.waiter.cancel());
+        match self.waiter.take() {
+            Some(Outcome::Received(value, ordinal)) => bench.channel.unrecv(value, ordinal),
+            other => panic!("nothing to give back: {other:?}"),
+        }
     }
 
     pub fn waits(&self) -> bool {

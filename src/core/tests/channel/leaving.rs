@@ -1,8 +1,7 @@
 //! Parties that leave before they are served: tickets, and nodes whose host has gone.
 
 use crate::kit::Event::{ValueDropped, WakerDropped, Woken};
-use crate::kit::{Bench, Party};
-use gochan_core::Outcome;
+use crate::kit::{Bench, End, Party};
 use gochan_core::error::{TryRecvError, TrySendError};
 
 #[test]
@@ -19,10 +18,7 @@ fn from_anywhere_in_the_queue_and_the_others_keep_their_order() {
     assert_eq!((bench.try_send(1), bench.try_send(2)), (Ok(()), Ok(())));
     assert_eq!(bench.try_send(3), Err(TrySendError::Full(3)));
     let outcomes = receivers.map(|receiver| receiver.outcome());
-    assert_eq!(
-        outcomes,
-        [Some(Outcome::Received(1)), None, Some(Outcome::Received(2))]
-    );
+    assert_eq!(outcomes, [Some(End::Received(1)), None, Some(End::Received(2))]);
 }
 
 #[test]
@@ -37,10 +33,7 @@ fn a_senders_value_goes_with_it() {
         assert_eq!(events, [ValueDropped(8), WakerDropped("a")]);
         assert_eq!(bench.channel.parked(), (0, 1));
         assert_eq!(bench.recv_available(9).0.last(), Some(&9));
-        assert_eq!(
-            senders.map(|sender| sender.outcome()),
-            [None, Some(Outcome::Sent)]
-        );
+        assert_eq!(senders.map(|sender| sender.outcome()), [None, Some(End::Sent)]);
     }
 }
 
@@ -55,7 +48,7 @@ fn a_send_passes_by_a_receiver_that_left() {
     assert_eq!(bench.try_send(1), Ok(()));
     assert_eq!(
         receivers.each_ref().map(Party::outcome),
-        [None, Some(Outcome::Received(1))]
+        [None, Some(End::Received(1))]
     );
     assert_eq!(bench.events(), [Woken("there"), WakerDropped("gone")]);
     bench.channel.forget_receiver(receivers[0].ticket);
@@ -98,7 +91,7 @@ fn a_place_goes_to_a_sender_that_is_still_there() {
     let senders = [bench.park_sender("gone", 1), bench.park_sender("there", 2)];
     assert!(senders[0].waiter.cancel());
     assert_eq!(bench.try_recv(), Ok(0));
-    assert_eq!(senders[1].outcome(), Some(Outcome::Sent));
+    assert_eq!(senders[1].outcome(), Some(End::Sent));
     assert_eq!(
         (bench.try_recv(), bench.try_recv()),
         (Ok(2), Err(TryRecvError::Empty))
@@ -131,7 +124,7 @@ fn an_old_ticket_takes_nobody_out() {
     bench.channel.forget_receiver(old.ticket);
     assert_eq!(bench.channel.parked(), (1, 0));
     assert_eq!(bench.try_send(2), Ok(()));
-    assert_eq!(new.outcome(), Some(Outcome::Received(2)));
+    assert_eq!(new.outcome(), Some(End::Received(2)));
 
     let old = bench.park_sender("old", 3);
     assert!(old.waiter.cancel());
@@ -148,10 +141,10 @@ fn served_is_served() {
     let receiver = bench.park_receiver("r");
     assert_eq!(bench.try_send(1), Ok(()));
     assert!(!receiver.waiter.cancel());
-    assert_eq!(receiver.outcome(), Some(Outcome::Received(1)));
+    assert_eq!(receiver.outcome(), Some(End::Received(1)));
 
     let sender = bench.park_sender("s", 2);
     assert_eq!(bench.try_recv(), Ok(2));
     assert!(!sender.waiter.cancel());
-    assert_eq!(sender.outcome(), Some(Outcome::Sent));
+    assert_eq!(sender.outcome(), Some(End::Sent));
 }

@@ -1,8 +1,7 @@
 //! C4, C6, C10, C12: what a receive does.
 
-use crate::kit::Bench;
 use crate::kit::Event::{WakerDropped, Woken};
-use gochan_core::Outcome;
+use crate::kit::{Bench, End};
 use gochan_core::error::TryRecvError;
 
 /// C4: the head of the buffer is received, and the longest parked sender's value goes to the tail.
@@ -16,7 +15,7 @@ fn a_parked_senders_value_goes_to_the_tail() {
     assert_eq!(bench.events(), [Woken("c")]);
     assert_eq!(
         (senders[0].outcome(), senders[1].outcome()),
-        (Some(Outcome::Sent), None)
+        (Some(End::Sent), None)
     );
 
     assert_eq!([(); 3].map(|()| bench.try_recv()), [Ok(2), Ok(3), Ok(4)]);
@@ -31,7 +30,7 @@ fn without_a_buffer_the_first_sender_itself_is_served() {
     for (sender, name) in senders.iter().zip(["a", "b", "c"]) {
         assert!(sender.waits());
         assert_eq!(bench.try_recv(), Ok(u32::from(name.as_bytes()[0])));
-        assert_eq!(sender.outcome(), Some(Outcome::Sent));
+        assert_eq!(sender.outcome(), Some(End::Sent));
         assert_eq!(bench.events(), [Woken(name)]);
     }
     assert_eq!(bench.try_recv(), Err(TryRecvError::Empty));
@@ -43,7 +42,7 @@ fn the_form_that_may_wait_does_at_once_what_the_other_can() {
     let sender = bench.park_sender("s", 2);
     assert_eq!(bench.recv("a").unwrap(), Ok(1));
     assert_eq!(bench.events(), [Woken("s"), WakerDropped("a")]);
-    assert_eq!(sender.outcome(), Some(Outcome::Sent));
+    assert_eq!(sender.outcome(), Some(End::Sent));
     assert_eq!(bench.recv("b").unwrap(), Ok(2));
     assert_eq!(bench.events(), [WakerDropped("b")]);
 
@@ -58,7 +57,7 @@ fn the_form_that_may_wait_takes_from_a_parked_sender() {
     let bench = Bench::new(0);
     let sender = bench.park_sender("s", 7);
     assert_eq!(bench.recv("r").unwrap(), Ok(7));
-    assert_eq!(sender.outcome(), Some(Outcome::Sent));
+    assert_eq!(sender.outcome(), Some(End::Sent));
     assert_eq!(bench.channel.parked(), (0, 0));
 }
 
@@ -82,7 +81,7 @@ fn available_takes_what_is_there_in_one_instant() {
     assert_eq!(bench.events(), [Woken("c"), Woken("d")]);
     assert_eq!(
         senders.map(|sender| sender.outcome()),
-        [Some(Outcome::Sent), Some(Outcome::Sent)]
+        [Some(End::Sent), Some(End::Sent)]
     );
     assert_eq!((bench.channel.len(), bench.channel.parked()), (0, (0, 0)));
 }

@@ -34,7 +34,7 @@ impl Hook {
             spent: true,
         };
         let before = channel.len();
-        channel.unrecv(inert());
+        channel.unrecv(inert(), 0);
         drop(channel.try_recv());
         assert_eq!(channel.len(), before);
         self.fired.fetch_add(1, Ordering::Relaxed);
@@ -109,7 +109,7 @@ fn woken_by_a_send() {
     scene.send();
     assert_eq!(scene.fired(), 1);
     let value = receiver.0.take();
-    assert!(matches!(value, Some(Outcome::Received(_))));
+    assert!(matches!(value, Some(Outcome::Received(..))));
     drop(value);
     assert_eq!(scene.fired(), 1);
 
@@ -165,7 +165,7 @@ fn woken_by_recv_available() {
 fn woken_by_unrecv() {
     let scene = Scene::new(0);
     let _receiver = scene.park_receiver();
-    scene.channel.unrecv(scene.hook());
+    scene.channel.unrecv(scene.hook(), 0);
     assert_eq!(scene.fired(), 1);
 }
 
@@ -216,7 +216,7 @@ fn passed_by_after_leaving() {
         if close {
             scene.channel.close().unwrap();
         } else {
-            scene.channel.unrecv(scene.hook());
+            scene.channel.unrecv(scene.hook(), 0);
         }
         assert_eq!(scene.fired(), 1);
     }

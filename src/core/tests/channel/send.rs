@@ -1,8 +1,7 @@
 //! C1, C2, C3, C6, C7, C8, C14, C19: what a send does.
 
-use crate::kit::Bench;
 use crate::kit::Event::{WakerDropped, Woken};
-use gochan_core::Outcome;
+use crate::kit::{Bench, End};
 use gochan_core::error::{TryRecvError, TrySendError};
 
 #[test]
@@ -68,7 +67,7 @@ fn the_order_of_the_checks() {
     let receiver_and_room = Bench::new(2);
     let receiver = receiver_and_room.park_receiver("r");
     assert_eq!(receiver_and_room.try_send(1), Ok(()));
-    assert_eq!(receiver.outcome(), Some(Outcome::Received(1)));
+    assert_eq!(receiver.outcome(), Some(End::Received(1)));
     assert_eq!(
         receiver_and_room.channel.len(),
         0,
@@ -78,7 +77,7 @@ fn the_order_of_the_checks() {
     let receiver_without_room = Bench::new(0);
     let receiver = receiver_without_room.park_receiver("r");
     assert_eq!(receiver_without_room.try_send(1), Ok(()));
-    assert_eq!(receiver.outcome(), Some(Outcome::Received(1)));
+    assert_eq!(receiver.outcome(), Some(End::Received(1)));
 }
 
 /// C2: a send without a buffer ends when its value was taken, not before.
@@ -90,7 +89,7 @@ fn unbuffered_send_ends_with_its_receive() {
     assert_eq!(sender.outcome(), None);
     assert_eq!(bench.events(), []);
     assert_eq!(bench.try_recv(), Ok(5));
-    assert_eq!(sender.outcome(), Some(Outcome::Sent));
+    assert_eq!(sender.outcome(), Some(End::Sent));
     assert_eq!(bench.events(), [Woken("s")]);
 }
 
@@ -126,7 +125,7 @@ fn receivers_are_served_in_the_order_they_came() {
         }
         assert_eq!(bench.events(), [Woken("a"), Woken("b"), Woken("c")]);
         let outcomes = receivers.map(|receiver| receiver.outcome());
-        assert_eq!(outcomes, [1, 2, 3].map(|number| Some(Outcome::Received(number))));
+        assert_eq!(outcomes, [1, 2, 3].map(|number| Some(End::Received(number))));
     }
 }
 
@@ -142,8 +141,8 @@ fn a_newcomer_can_not_steal() {
         let newcomer = bench.park_receiver("newcomer");
         assert_eq!(bench.try_send(2), Ok(()));
 
-        assert_eq!(newcomer.outcome(), Some(Outcome::Received(2)));
-        assert_eq!(first.outcome(), Some(Outcome::Received(1)));
+        assert_eq!(newcomer.outcome(), Some(End::Received(2)));
+        assert_eq!(first.outcome(), Some(End::Received(1)));
     }
 }
 
@@ -154,7 +153,7 @@ fn a_newcomer_can_not_steal_a_place() {
     let parked = bench.park_sender("parked", 1);
     assert_eq!(bench.try_recv(), Ok(0));
     assert_eq!(bench.try_send(2), Err(TrySendError::Full(2)));
-    assert_eq!(parked.outcome(), Some(Outcome::Sent));
+    assert_eq!(parked.outcome(), Some(End::Sent));
     assert_eq!(bench.try_recv(), Ok(1));
 }
 

@@ -1,27 +1,75 @@
 //! Values that come back from receivers that could not keep them.
 
-use crate::kit::Bench;
 use crate::kit::Event::{WakerDropped, Woken};
-use gochan_core::Outcome;
+use crate::kit::{Bench, End, Party};
 use gochan_core::error::{TryRecvError, TrySendError};
 
+/// Receivers that were handed the values 1, 2, 3 ... in this order and did not run yet.
+fn handed<const N: usize>(bench: &Bench, names: [&'static str; N]) -> [Party; N] {
+    let receivers = names.map(|name| bench.park_receiver(name));
+    for number in (1..).take(N) {
+        assert_eq!(bench.try_send(number), Ok(()));
+    }
+    bench.events();
+    receivers
+}
+
 #[test]
-fn goes_to_the_head() {
-    let bench = Bench::holding(3, [1, 2]);
-    let first = bench.channel.try_recv().unwrap();
-    bench.channel.unrecv(first);
-    assert_eq!([(); 2].map(|()| bench.try_recv()), [Ok(1), Ok(2)]);
+fn goes_before_all_that_was_sent_later() {
+    let bench = Bench::new(2);
+    let [receiver] = handed(&bench, ["r"]);
+    assert_eq!((bench.try_send(2), bench.try_send(3)), (Ok(()), Ok(())));
+    receiver.give_back(&bench);
+    assert_eq!(bench.recv_available(9).0, [1, 2, 3]);
+}
+
+/// In the order of their hand-overs, whoever gives back first.
+#[test]
+fn several_come_back_in_their_old_order() {
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let bench = Bench::new(1);
+        let receivers = handed(&bench, ["a", "b", "c"]);
+        assert_eq!(bench.try_send(4), Ok(()));
+        for who in order {
+            receivers[who].give_back(&bench);
+        }
+        assert_eq!(bench.channel.len(), 4);
+        assert_eq!(
+            bench.recv_available(9).0,
+            [1, 2, 3, 4],
+            "given back in the order {order:?}"
+        );
+    }
+}
+
+/// Also when one goes through several hands.
+#[test]
+fn a_value_keeps_its_place_from_hand_to_hand() {
+    let bench = Bench::new(0);
+    let [first, second] = handed(&bench, ["a", "b"]);
+    let third = bench.park_receiver("c");
+    first.give_back(&bench);
+    assert_eq!((bench.events(), bench.channel.len()), (vec![Woken("c")], 0));
+    // A hand-over in between, which is the latest of all.
+    let fourth = bench.park_receiver("d");
+    assert_eq!(bench.try_send(3), Ok(()));
+
+    for party in [second, fourth, third] {
+        party.give_back(&bench);
+    }
+    assert_eq!(bench.recv_available(9).0, [1, 2, 3]);
 }
 
 #[test]
 fn goes_to_the_receiver_that_waits_longest() {
     for capacity in [0, 2] {
         let bench = Bench::new(capacity);
+        let [gone] = handed(&bench, ["gone"]);
         let receivers = ["a", "b"].map(|name| bench.park_receiver(name));
-        bench.channel.unrecv(bench.value(1));
+        gone.give_back(&bench);
         assert_eq!(bench.events(), [Woken("a")]);
         let outcomes = receivers.map(|receiver| receiver.outcome());
-        assert_eq!(outcomes, [Some(Outcome::Received(1)), None]);
+        assert_eq!(outcomes, [Some(End::Received(1)), None]);
         assert_eq!(bench.channel.len(), 0);
     }
 }
@@ -29,81 +77,83 @@ fn goes_to_the_receiver_that_waits_longest() {
 #[test]
 fn passes_by_a_receiver_that_left() {
     let bench = Bench::new(0);
+    let [one, two] = handed(&bench, ["a", "b"]);
     let receivers = ["gone", "there"].map(|name| bench.park_receiver(name));
     assert!(receivers[0].waiter.cancel());
-    bench.channel.unrecv(bench.value(1));
+    one.give_back(&bench);
     assert_eq!(bench.events(), [Woken("there"), WakerDropped("gone")]);
-    assert_eq!(receivers[1].outcome(), Some(Outcome::Received(1)));
+    assert_eq!(receivers[1].outcome(), Some(End::Received(1)));
 
     let last = bench.park_receiver("gone too");
     assert!(last.waiter.cancel());
-    bench.channel.unrecv(bench.value(2));
+    two.give_back(&bench);
     assert_eq!(bench.events(), [WakerDropped("gone too")]);
     assert_eq!((bench.channel.len(), bench.try_recv()), (1, Ok(2)));
 }
 
 #[test]
 fn is_received_after_a_close() {
-    let bench = Bench::holding(1, [1]);
+    let bench = Bench::new(1);
+    let [receiver] = handed(&bench, ["r"]);
     bench.channel.close().unwrap();
-    let value = bench.channel.try_recv().unwrap();
     assert_eq!(bench.try_recv(), Err(TryRecvError::Closed));
-    bench.channel.unrecv(value);
-    assert_eq!(bench.try_recv(), Ok(1));
+    receiver.give_back(&bench);
+    assert_eq!(bench.recv("late").unwrap(), Ok(1));
     assert_eq!(bench.try_recv(), Err(TryRecvError::Closed));
 }
 
-/// A buffer above its capacity takes nothing, and lets no parked sender in, until it is below again.
+/// What came back takes no room: the buffer holds as many as ever beside it, and no more.
 #[test]
-fn may_exceed_the_capacity_until_it_drains() {
-    let bench = Bench::holding(1, [1]);
-    let sender = bench.park_sender("s", 2);
-    let value = bench.channel.try_recv().unwrap();
-    assert!(!sender.waits(), "its value has the free place");
-    let next = bench.park_sender("t", 3);
-    bench.channel.unrecv(value);
-    assert_eq!((bench.channel.len(), bench.channel.parked()), (2, (0, 1)));
-    assert_eq!(bench.try_send(9), Err(TrySendError::Full(9)));
-
-    assert_eq!(bench.try_recv(), Ok(1));
-    assert!(next.waits());
+fn takes_no_room_from_the_buffer() {
+    let bench = Bench::new(1);
+    let [receiver] = handed(&bench, ["r"]);
+    receiver.give_back(&bench);
+    assert_eq!((bench.channel.len(), bench.try_send(2)), (1, Ok(())));
     assert_eq!(
         (bench.channel.len(), bench.try_send(9)),
-        (1, Err(TrySendError::Full(9)))
+        (2, Err(TrySendError::Full(9)))
     );
 
+    let sender = bench.park_sender("s", 3);
+    assert_eq!(bench.try_recv(), Ok(1));
+    assert!(sender.waits(), "no place of the buffer came free");
+    assert_eq!(bench.try_send(9), Err(TrySendError::Full(9)));
     assert_eq!(bench.try_recv(), Ok(2));
-    assert_eq!(next.outcome(), Some(Outcome::Sent));
+    assert_eq!(sender.outcome(), Some(End::Sent));
     assert_eq!((bench.channel.len(), bench.try_recv()), (1, Ok(3)));
 }
 
-/// Without a buffer what came back lies in one all the same, before all parked senders.
+/// Without a buffer too, what came back is received before what parked senders hold.
 #[test]
 fn unbuffered_it_comes_before_the_parked_senders() {
     let bench = Bench::new(0);
+    let [receiver] = handed(&bench, ["r"]);
     let sender = bench.park_sender("s", 2);
-    bench.channel.unrecv(bench.value(1));
+    receiver.give_back(&bench);
     assert_eq!(
         (bench.channel.len(), bench.try_send(9)),
         (1, Err(TrySendError::Full(9)))
     );
 
     assert_eq!(bench.try_recv(), Ok(1));
-    assert!(sender.waits(), "room above the capacity is no room");
+    assert!(sender.waits());
     assert_eq!(bench.channel.len(), 0);
     assert_eq!(bench.try_recv(), Ok(2));
-    assert_eq!(sender.outcome(), Some(Outcome::Sent));
+    assert_eq!(sender.outcome(), Some(End::Sent));
 }
 
-/// The latest one to come back is the next to go.
+/// A close and a clear treat it as what it is: a value of the channel.
 #[test]
-fn several_come_back_one_before_the_other() {
-    let bench = Bench::holding(3, [1, 2, 3]);
-    let (one, two) = (
-        bench.channel.try_recv().unwrap(),
-        bench.channel.try_recv().unwrap(),
+fn is_shown_and_cleared_like_the_others() {
+    let bench = Bench::new(1);
+    let [receiver] = handed(&bench, ["r"]);
+    receiver.give_back(&bench);
+    let mut shown = 0;
+    assert!(bench.channel.try_visit(&mut |_| shown += 1));
+    assert_eq!(shown, 1);
+    bench.channel.clear();
+    assert_eq!(
+        (bench.channel.len(), bench.events()),
+        (0, vec![crate::kit::Event::ValueDropped(1)])
     );
-    bench.channel.unrecv(two);
-    bench.channel.unrecv(one);
-    assert_eq!(bench.recv_available(9).0, [1, 2, 3]);
 }

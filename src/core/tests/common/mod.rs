@@ -181,8 +181,8 @@ impl Host {
                 channel.forget_receiver(ticket);
                 RecvEnd::Cancelled
             }
-            Ok((Outcome::Received(value), true)) if late == Late::GiveBack => {
-                channel.unrecv(value);
+            Ok((Outcome::Received(value, ordinal), true)) if late == Late::GiveBack => {
+                channel.unrecv(value, ordinal);
                 RecvEnd::GaveBack(value)
             }
             Ok((outcome, _)) => received(outcome),
@@ -215,13 +215,13 @@ fn sent<T>(outcome: &Outcome<T>) -> SendEnd {
     match outcome {
         Outcome::Sent => SendEnd::Sent,
         Outcome::Closed => SendEnd::Closed,
-        Outcome::Received(_) | Outcome::Released => panic!("a parked sender was settled as something else"),
+        Outcome::Received(..) | Outcome::Released => panic!("a parked sender was settled as something else"),
     }
 }
 
 fn received<T>(outcome: Outcome<T>) -> RecvEnd<T> {
     match outcome {
-        Outcome::Received(value) => RecvEnd::Value(value),
+        Outcome::Received(value, _) => RecvEnd::Value(value),
         Outcome::Closed => RecvEnd::Closed,
         Outcome::Sent | Outcome::Released => panic!("a parked receiver was settled as something else"),
     }

@@ -65,8 +65,8 @@ fn a_value_given_back_reaches_the_other_receiver() {
                 let host = Host::new();
                 host.interrupt();
                 match host.recv_unless_interrupted(&channel, Late::GiveBack) {
-                    // It came before the wait began; a host that is cancelled gives this back too.
-                    RecvEnd::Value(value) => channel.unrecv(value),
+                    // It came before the wait began: it is kept, and sent on.
+                    RecvEnd::Value(value) => assert_eq!(host.send(&channel, value), SendEnd::Sent),
                     RecvEnd::Cancelled | RecvEnd::GaveBack(_) => {}
                     RecvEnd::Closed => panic!("nobody closes"),
                 }

@@ -30,7 +30,7 @@ fn claim_or_cancel() {
         let waiter = Arc::new(Waiter::new());
         let peer = thread::spawn({
             let waiter = Arc::clone(&waiter);
-            move || waiter.settle(Outcome::Received(7))
+            move || waiter.settle(Outcome::Received(7, 0))
         });
         let cancelled = waiter.cancel();
         let taken = waiter.take();
@@ -38,13 +38,13 @@ fn claim_or_cancel() {
             assert_eq!(taken, None);
         } else {
             assert!(waiter.is_settled());
-            assert_eq!(taken, Some(Outcome::Received(7)));
+            assert_eq!(taken, Some(Outcome::Received(7, 0)));
         }
         let settled = peer.join().unwrap();
         assert_eq!(
             settled,
             if cancelled {
-                Err(Outcome::Received(7))
+                Err(Outcome::Received(7, 0))
             } else {
                 Ok(())
             }
@@ -59,16 +59,16 @@ fn two_claims() {
         let waiter = Arc::new(Waiter::new());
         let peer = thread::spawn({
             let waiter = Arc::clone(&waiter);
-            move || waiter.settle(Outcome::Received(1))
+            move || waiter.settle(Outcome::Received(1, 0))
         });
-        let here = waiter.settle(Outcome::Received(2));
+        let here = waiter.settle(Outcome::Received(2, 0));
         let there = peer.join().unwrap();
         let expected = match (here, there) {
-            (Ok(()), Err(Outcome::Received(1))) => 2,
-            (Err(Outcome::Received(2)), Ok(())) => 1,
+            (Ok(()), Err(Outcome::Received(1, 0))) => 2,
+            (Err(Outcome::Received(2, 0)), Ok(())) => 1,
             other => panic!("{other:?}"),
         };
-        assert_eq!(waiter.take(), Some(Outcome::Received(expected)));
+        assert_eq!(waiter.take(), Some(Outcome::Received(expected, 0)));
         assert_eq!(waiter.take(), None);
     });
 }
@@ -108,7 +108,7 @@ fn claim_or_close() {
         let sent = channel.try_send(1);
         closer.join().unwrap();
         let expected = match sent {
-            Ok(()) => Outcome::Received(1),
+            Ok(()) => Outcome::Received(1, 0),
             Err(error) => {
                 assert_eq!(error, TrySendError::Closed(1));
                 Outcome::Closed
@@ -222,6 +222,6 @@ fn a_late_leave_takes_nobody_elses_place() {
         leaver.join().unwrap();
         assert_eq!(channel.parked(), (1, 0));
         assert_eq!(channel.try_send(2), Ok(()));
-        assert_eq!(staying.take(), Some(Outcome::Received(2)));
+        assert_eq!(staying.take(), Some(Outcome::Received(2, 0)));
     });
 }
