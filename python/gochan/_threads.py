@@ -1,7 +1,7 @@
 """The bottom of every goroutine thread.
 
-It is Python on purpose: an interpreter that exits while a goroutine runs ends such a thread in a way
-that a Rust frame below the user's function would turn into an abort of the process.
+It is Python on purpose: an interpreter that exits while a goroutine runs ends such a thread in a
+way that a Rust frame below the user's function would turn into an abort of the process.
 """
 
 from __future__ import annotations
@@ -44,9 +44,10 @@ def _run(job: _Job) -> None:
 
 
 def _trace_as_threading_would() -> None:
-    """Debuggers and coverage set their hook with `threading.settrace`; this is a thread like others."""
+    """Debuggers and coverage set their hook with `threading.settrace`: this thread is one of them."""
     threading = sys.modules.get("threading")
-    if threading is None:
+    # Another thread may be in the middle of importing it; then nobody has set a hook yet.
+    if not hasattr(threading, "getprofile"):
         return
     trace, profile = threading.gettrace(), threading.getprofile()
     if trace is not None:
@@ -56,9 +57,9 @@ def _trace_as_threading_would() -> None:
 
 
 def _forget_dummy_thread() -> None:
-    """Takes back what `threading.current_thread()` left in this thread for ever, up to 3.12."""
+    """Takes back what `threading.current_thread()` left of this thread for ever, up to 3.12."""
     threading = sys.modules.get("threading")
-    if threading is None or sys.version_info >= (3, 13):
+    if sys.version_info >= (3, 13) or not hasattr(threading, "_DummyThread"):
         return
     with threading._active_limbo_lock:
         threading._active.pop(threading.get_ident(), None)

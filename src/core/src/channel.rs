@@ -153,8 +153,15 @@ impl<T, W: Wake> Channel<T, W> {
     /// Sends if that is possible at once.
     #[inline]
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
+        let mut state = self.state.lock();
+        if state.receivers.is_empty() && state.buffer.len() < self.capacity && !state.closed {
+            // The common case: C3 (c), with nobody to wake.
+            state.buffer.push_back(value);
+            return Ok(());
+        }
         let mut after = After::new();
-        let result = self.state.lock().send(self.capacity, value, &mut after);
+        let result = state.send(self.capacity, value, &mut after);
+        drop(state);
         after.run();
         result
     }
@@ -190,8 +197,19 @@ impl<T, W: Wake> Channel<T, W> {
     /// Receives if that is possible at once.
     #[inline]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
+        let mut state = self.state.lock();
+        if state.senders.is_empty() && state.returned.is_empty() {
+            // The common case: C4 with nobody to wake.
+            let closed = state.closed;
+            return state.buffer.pop_front().ok_or(if closed {
+                TryRecvError::Closed
+            } else {
+                TryRecvError::Empty
+            });
+        }
         let mut after = After::new();
-        let result = self.state.lock().recv(self.capacity, &mut after);
+        let result = state.recv(self.capacity, &mut after);
+        drop(state);
         after.run();
         result
     }

@@ -12,6 +12,7 @@
 use crate::guard;
 use crate::loop_host::LoopHost;
 use crate::registration::Registration;
+use gochan_core::clock::{Clock, Instant, Monotonic};
 use parking_lot::Mutex;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
@@ -20,6 +21,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 #[pyclass(frozen, module = "gochan", name = "_Waiter")]
 #[derive(Debug)]
@@ -37,7 +39,9 @@ struct Inner {
     /// `None` before the wait is queued and after it ended.
     registration: Option<Registration>,
     callback: Option<(Py<PyAny>, Option<Py<PyAny>>)>,
+    /// What ends the wait at `deadline`.
     timer: Option<Py<PyAny>>,
+    deadline: Option<Instant>,
     end: End,
 }
 
@@ -62,6 +66,7 @@ impl AioWaiter {
                     registration: None,
                     callback: None,
                     timer: None,
+                    deadline: None,
                     end: End::Open,
                 }),
             },
@@ -72,14 +77,20 @@ impl AioWaiter {
         self.inner.lock().registration = Some(registration);
     }
 
-    /// Ends the wait with a `TimeoutError` after `seconds`, unless it ended before.
-    pub fn expire_after(slf: &Bound<'_, Self>, seconds: f64) -> PyResult<()> {
+    /// Ends the wait with a `TimeoutError` after `span`, unless it ended before.
+    pub fn expire_after(slf: &Bound<'_, Self>, span: Duration) -> PyResult<()> {
+        slf.get().inner.lock().deadline = Some(Monotonic.now().saturating_add(span));
+        Self::call_later(slf, span)
+    }
+
+    fn call_later(slf: &Bound<'_, Self>, span: Duration) -> PyResult<()> {
         let py = slf.py();
         let event_loop = slf.get().host.get().event_loop(py);
         let event_loop = event_loop.ok_or_else(|| PyRuntimeError::new_err("the event loop is gone"))?;
         let expire = slf.getattr(intern!(py, "expire"))?;
-        let timer = event_loop.call_method1(intern!(py, "call_later"), (seconds, expire))?;
-        slf.get().inner.lock().timer = Some(timer.unbind());
+        let timer = event_loop.call_method1(intern!(py, "call_later"), (span.as_secs_f64(), expire))?;
+        let old = slf.get().inner.lock().timer.replace(timer.unbind());
+        drop(old);
         Ok(())
     }
 
@@ -219,11 +230,21 @@ impl AioWaiter {
         Self::end_by_host(slf, End::Cancelled(msg))
     }
 
-    /// The timeout's callback.
-    fn expire(slf: &Bound<'_, Self>) {
-        let timer = slf.get().inner.lock().timer.take();
+    /// The timeout's callback. A loop may round and call early, uvloop by up to a millisecond.
+    fn expire(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let (timer, deadline) = {
+            let mut inner = slf.get().inner.lock();
+            (inner.timer.take(), inner.deadline)
+        };
         drop(timer);
+        let left = deadline.map_or(Duration::ZERO, |deadline| {
+            deadline.saturating_since(Monotonic.now())
+        });
+        if !left.is_zero() {
+            return Self::call_later(slf, left.max(Duration::from_millis(1)));
+        }
         Self::end_by_host(slf, End::TimedOut);
+        Ok(())
     }
 
     fn done(&self) -> bool {

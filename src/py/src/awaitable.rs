@@ -144,7 +144,7 @@ fn park(py: Python<'_>, operation: &mut Operation, limit: Limit) -> PyResult<Ste
     deferred::flush();
     if let Limit::After(span) = limit {
         // An error drops the waiter's registration with the awaitable, which takes the wait back.
-        if let Err(error) = AioWaiter::expire_after(waiter.bind(py), span.as_secs_f64()) {
+        if let Err(error) = AioWaiter::expire_after(waiter.bind(py), span) {
             drop(waiter.get().end(py));
             return Err(error);
         }

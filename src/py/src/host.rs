@@ -20,7 +20,7 @@ fn modules(py: Python<'_>) -> PyResult<&Bound<'_, PyDict>> {
 }
 
 /// A module that somebody imported already; a host that nobody imported can not be running.
-fn imported<'py>(py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+pub fn imported<'py>(py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
     Ok(modules(py)?.get_item(name)?.filter(|module| !module.is_none()))
 }
 

@@ -48,6 +48,8 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = false)]
 mod _gochan {
     use super::{awaitable, chan_type, fork, goroutine};
+    use pyo3::exceptions::PyImportError;
+    use pyo3::ffi;
     use pyo3::prelude::*;
 
     #[pymodule_export]
@@ -64,6 +66,13 @@ mod _gochan {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let py = module.py();
+        // SAFETY: attached.
+        if unsafe { ffi::PyInterpreterState_Get() != ffi::PyInterpreterState_Main() } {
+            return Err(PyImportError::new_err(
+                "gochan does not support subinterpreters: import it in the main interpreter, \
+                 and let threads or processes share the work",
+            ));
+        }
         // SAFETY: attached, and nobody has the types yet.
         unsafe {
             awaitable::fill_slots(py);

@@ -1,5 +1,6 @@
 //! How long an operation may take: `timeout=` as users write it.
 
+use crate::host;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -65,8 +66,7 @@ fn seconds(timeout: &Bound<'_, PyAny>, operation: &str) -> PyResult<f64> {
         };
     }
     // A timedelta can only exist when datetime was imported; importing it here would cost everybody.
-    let modules = py.import("sys")?.getattr("modules")?;
-    if let Ok(datetime) = modules.get_item("datetime") {
+    if let Some(datetime) = host::imported(py, "datetime")? {
         if timeout.is_instance(&datetime.getattr("timedelta")?)? {
             return timeout.call_method0("total_seconds")?.extract();
         }

@@ -1,6 +1,7 @@
 //! `go`: from a function and its arguments to a running goroutine.
 
 use crate::goroutine::{self, Goroutine, type_name};
+use crate::host;
 use crate::job::{Job, Work};
 use crate::threads;
 use crate::wait_group::WaitGroup;
@@ -113,12 +114,14 @@ fn code_flags(function: &Bound<'_, PyAny>) -> Option<u32> {
     None
 }
 
+/// A partial can only exist when functools was imported.
 fn is_partial(function: &Bound<'_, PyAny>) -> bool {
-    let partial = function
-        .py()
-        .import("functools")
-        .and_then(|functools| functools.getattr("partial"));
-    partial.is_ok_and(|partial| function.is_instance(&partial).unwrap_or(false))
+    let Ok(Some(functools)) = host::imported(function.py(), "functools") else {
+        return false;
+    };
+    functools
+        .getattr(intern!(function.py(), "partial"))
+        .is_ok_and(|partial| function.is_instance(&partial).unwrap_or(false))
 }
 
 /// The function's name without the names of the functions it was defined in.
