@@ -101,11 +101,11 @@ mod imp {
 #[cfg(not(all(target_os = "linux", not(any(loom, shuttle)))))]
 mod imp {
     use super::{Instant, Woken};
-    use crate::sys::{Condvar, Mutex};
+    use crate::sys::{CondMutex, Condvar};
 
     #[derive(Debug)]
     pub struct Parker {
-        token: Mutex<bool>,
+        token: CondMutex<bool>,
         came: Condvar,
     }
 
@@ -113,7 +113,7 @@ mod imp {
         #[allow(clippy::new_without_default)]
         pub fn new() -> Self {
             Self {
-                token: Mutex::new(false),
+                token: CondMutex::new(false),
                 came: Condvar::new(),
             }
         }

@@ -6,9 +6,18 @@
 
 #[cfg(not(any(loom, shuttle)))]
 mod real {
-    pub use parking_lot::{Condvar, Mutex, MutexGuard};
+    /// To wait with, where a thread sleeps for long.
+    pub use parking_lot::{Condvar, Mutex as CondMutex};
     pub use std::sync::{Arc, atomic};
     pub use std::thread;
+
+    /// The mutex behind [`crate::lock::Lock`]: it spins, and yields the processor while it does.
+    ///
+    /// Under it only memory moves, for some tens of nanoseconds, and on a build with the GIL it is never
+    /// contended at all. Its unlock is a plain store; a mutex that can put threads to sleep needs a second
+    /// locked instruction there, to see whether one sleeps. Measured: send+recv 64 -> 46 ns.
+    pub type Mutex<T> = spin::mutex::SpinMutex<T, spin::relax::Yield>;
+    pub type MutexGuard<'a, T> = spin::mutex::SpinMutexGuard<'a, T, spin::relax::Yield>;
 }
 
 #[cfg(loom)]
@@ -30,6 +39,7 @@ mod real {
 macro_rules! std_style_mutex {
     ($($path:tt)*) => {
         pub use $($path)*::MutexGuard;
+        pub use self::Mutex as CondMutex;
 
         #[derive(Debug)]
         pub struct Mutex<T>($($path)*::Mutex<T>);
