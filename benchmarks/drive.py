@@ -1,0 +1,128 @@
+"""The timed loops for threads, shared by every contestant so that their own cost is alike for all.
+
+Each returns the seconds that `n` operations took. Making queues, threads and pools is outside the
+clock. A worker thread that raises ends the whole process with its traceback: the sample has failed,
+and waiting for the values it will never send would only turn the error into a hang.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterable
+from threading import Barrier, Thread
+from time import perf_counter
+
+Put = Callable[[int], object]
+Get = Callable[[], object]
+
+DRAIN_BATCH = 10_000
+BURST = 1_000
+
+
+def start(fn: Callable[[], object]) -> Thread:
+    """Run fn on a new thread; an error in it ends the process."""
+
+    def guarded() -> None:
+        try:
+            fn()
+        except BaseException:
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)
+
+    thread = Thread(target=guarded, daemon=True)
+    thread.start()
+    return thread
+
+
+def put_all(put: Put, n: int) -> None:
+    for i in range(n):
+        put(i)
+
+
+def get_all(get: Get, n: int) -> None:
+    for _ in range(n):
+        get()
+
+
+def alternate(put: Put, get: Get, n: int) -> float:
+    """One thread: put one, get one."""
+    begin = perf_counter()
+    for i in range(n):
+        put(i)
+        get()
+    return perf_counter() - begin
+
+
+def drain(filled: Callable[[int], Iterable[object]], n: int) -> float:
+    """One thread: iterate over something filled beforehand, outside the clock, to its end."""
+    # Counting in the timed loop would cost as much as the iteration itself, so it is done here.
+    if (seen := len(list(filled(100)))) != 100:
+        raise AssertionError(f"{seen} of 100 values came out")
+    taken = 0.0
+    left = n
+    while left > 0:
+        values = filled(min(left, DRAIN_BATCH))
+        begin = perf_counter()
+        for _ in values:
+            pass
+        taken += perf_counter() - begin
+        left -= DRAIN_BATCH
+    return taken
+
+
+def together(jobs: list[Callable[[], object]]) -> float:
+    """Run the jobs on a thread each, released at once; the clock stops when the last has ended."""
+    gate = Barrier(len(jobs) + 1)
+
+    def gated(job: Callable[[], object]) -> Callable[[], object]:
+        def run() -> None:
+            gate.wait()
+            job()
+
+        return run
+
+    threads = [start(gated(job)) for job in jobs]
+    gate.wait()
+    begin = perf_counter()
+    for thread in threads:
+        thread.join()
+    return perf_counter() - begin
+
+
+def stream(put: Put, get: Get, n: int, *, pairs: int = 1) -> float:
+    """`pairs` producer threads and as many consumer threads move n values in all."""
+    shares = [n // pairs + (k < n % pairs) for k in range(pairs)]
+    producers = [lambda share=share: put_all(put, share) for share in shares]
+    consumers = [lambda share=share: get_all(get, share) for share in shares]
+    return together([*producers, *consumers])
+
+
+def ping_pong(put_there: Put, get_there: Get, put_back: Put, get_back: Get, n: int) -> float:
+    """Two threads: one sends and awaits the answer, n times; the clock sees n round trips."""
+
+    def ping() -> None:
+        for i in range(n):
+            put_there(i)
+            get_back()
+
+    def pong() -> None:
+        for i in range(n):
+            get_there()
+            put_back(i)
+
+    return together([ping, pong])
+
+
+def bursts(run_burst: Callable[[int], object], n: int) -> float:
+    """n tiny jobs in bursts of at most BURST, each burst waited for before the next."""
+    left = n
+    begin = perf_counter()
+    while left > 0:
+        run_burst(min(left, BURST))
+        left -= BURST
+    return perf_counter() - begin
+
+
+def tiny() -> None:
+    """The job of the spawn scenario."""
