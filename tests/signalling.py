@@ -1,0 +1,67 @@
+"""What the child programs of the signal tests have in common."""
+
+SETUP = """
+import signal, sys, threading, time
+from gochan import Chan, ChanClosed, WaitGroup, WouldBlock, go
+from parking import wait_blocked, wait_parked, wait_until
+
+MAIN = threading.main_thread()
+
+def when_blocked(act):
+    '''Call `act` in another thread as soon as the main thread is blocked for good.'''
+    def watch():
+        wait_blocked(MAIN)
+        act()
+    thread = threading.Thread(target=watch)
+    thread.start()
+    return thread
+
+def say_when_blocked():
+    return when_blocked(lambda: print("blocked", flush=True))
+"""
+
+HAMMER = (
+    SETUP
+    + """
+import os, random, time
+
+seed = random.randrange(2**32)
+print("seed", seed)
+chance = random.Random(seed)
+inside = False
+hits = 0
+
+def interrupt(number, frame):
+    # Only inside the call below. What reached it stays in its list: between the operation and
+    # the list there is no Python code where an interrupt could strike.
+    global inside
+    if inside:
+        inside = False
+        raise KeyboardInterrupt
+
+signal.signal(signal.SIGINT, interrupt)
+over = threading.Event()
+
+def strike():
+    while not over.is_set():
+        os.kill(os.getpid(), signal.SIGINT)
+        # Sometimes into a parked main thread, sometimes into a hand-over.
+        over.wait(chance.choice([0, 1e-5, 1e-4, 1e-3]))
+
+striker = threading.Thread(target=strike)
+
+def run(step):
+    global inside, hits
+    ended = False
+    while not ended:
+        try:
+            inside = True
+            step()
+            inside = False
+            ended = True
+        except KeyboardInterrupt:
+            hits += 1
+
+COUNT = 8000
+"""
+)

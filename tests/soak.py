@@ -1,0 +1,188 @@
+"""The soak: threads and tasks of two loops, many channels, and cancels, timeouts, closes at random.
+
+    python tests/soak.py --values 1000000 --runs 20
+
+Eight threads (four of them goroutines) and eight tasks on two loops send and receive through
+sixteen channels of mixed capacity. One more thread, the chaos, cancels the tasks and closes the
+channels at random; in the place of a closed channel there is a fresh one. In the end:
+
+K1, on all channels: what a send said was sent is received, once. What it said was not sent is not.
+What a cancelled send left open is received once at most.
+
+K2: what one sender sent through one place arrives in that order. It is checked where one party
+receives, even if it is cancelled, and where several threads do. Where cancelled tasks share
+a channel with others it does not hold: a value that goes back to the head may come to another
+receiver after later ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import faulthandler
+import random
+import threading
+import time
+from contextlib import suppress
+
+from gochan import WaitGroup, go
+from hosts import drain
+from loops import KINDS
+from parties import BITS, CAPACITIES, ONE_RECEIVER, PARTIES, THREADS_ONLY, Place, Receiver, Sender
+from watch import stacks
+
+
+class Soak:
+    """One run."""
+
+    def __init__(self, values: int, seed: int) -> None:
+        self.seed = seed
+        self.places = [Place(number) for number in range(len(CAPACITIES))]
+        self.senders = [
+            Sender(n, values // PARTIES, self.places, self.chance(f"sender {n}"))
+            for n in range(PARTIES)
+        ]
+        self.receivers = [
+            Receiver(n, self.places_of(n), self.chance(f"receiver {n}")) for n in range(PARTIES)
+        ]
+        self.tasks: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = []
+        self.errors: list[BaseException] = []
+        self.sending, self.receiving = WaitGroup(), WaitGroup()
+        self.over = threading.Event()
+        self.cancels = self.closes = 0
+
+    def chance(self, name: str) -> random.Random:
+        return random.Random(f"{self.seed} {name}")
+
+    def places_of(self, receiver: int) -> list[Place]:
+        is_task = receiver >= PARTIES // 2
+        shared = self.places[THREADS_ONLY if is_task else ONE_RECEIVER :]
+        return [self.places[receiver], *shared]
+
+    def run(self, limit: float) -> None:
+        self.sending.add(PARTIES)
+        self.receiving.add(PARTIES)
+        threads = [
+            threading.Thread(target=self.loop_thread, args=(n,), daemon=True) for n in range(2)
+        ]
+        threads += [threading.Thread(target=self.chaos, daemon=True)]
+        for n in range(PARTIES // 2):
+            for party, group in (
+                (self.senders[n], self.sending),
+                (self.receivers[n], self.receiving),
+            ):
+                # Half of the threads are goroutines, half the user's own.
+                if n % 2:
+                    go(self.guarded, party, group)
+                else:
+                    threads.append(
+                        threading.Thread(target=self.guarded, args=(party, group), daemon=True)
+                    )
+        for thread in threads:
+            thread.start()
+        try:
+            self.sending.wait(timeout=limit)
+            for place in self.places:
+                place.close(for_good=True)
+            self.receiving.wait(timeout=limit)
+        except TimeoutError:
+            chans = "\n".join(repr(place.chans[-1]) for place in self.places)
+            raise AssertionError(f"seed {self.seed}: stuck\n{chans}\n{stacks()}") from None
+        finally:
+            self.over.set()
+        for thread in threads:
+            thread.join(limit)
+        if self.errors:
+            raise self.errors[0]
+        self.check()
+
+    def guarded(self, party: Sender | Receiver, group: WaitGroup) -> None:
+        try:
+            party.thread()
+        except BaseException as error:
+            self.errors.append(error)
+        finally:
+            group.done()
+
+    async def guarded_task(self, party: Sender | Receiver, group: WaitGroup) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.tasks.append((asyncio.get_running_loop(), task))
+        try:
+            await party.task()
+        except BaseException as error:
+            self.errors.append(error)
+        finally:
+            group.done()
+
+    def loop_thread(self, number: int) -> None:
+        async def main() -> None:
+            mine = range(PARTIES // 2 + number, PARTIES, 2)
+            await asyncio.gather(
+                *(self.guarded_task(self.senders[n], self.sending) for n in mine),
+                *(self.guarded_task(self.receivers[n], self.receiving) for n in mine),
+                return_exceptions=True,
+            )
+
+        with asyncio.Runner(loop_factory=KINDS[number % len(KINDS)]) as runner:
+            runner.run(main())
+
+    def chaos(self) -> None:
+        chance = self.chance("chaos")
+        while not self.over.wait(chance.choice([1e-4, 1e-3, 3e-3])):
+            if chance.random() < 0.3:
+                self.closes += 1
+                chance.choice(self.places).close()
+            elif self.tasks:
+                loop, task = chance.choice(self.tasks)
+                with suppress(RuntimeError):  # that loop has ended already
+                    loop.call_soon_threadsafe(task.cancel)
+                    self.cancels += 1
+
+    def check(self) -> None:
+        left = [value for place in self.places for ch in place.chans for value in drain(ch)]
+        assert not left, f"seed {self.seed}: {len(left)} values are left in closed channels"
+        seen = [bytearray(sender.count) for sender in self.senders]
+        for receiver in self.receivers:
+            for number, got in receiver.got.items():
+                last = [-1] * PARTIES
+                for value in got:
+                    who, count = value >> BITS, value & (1 << BITS) - 1
+                    where = f"seed {self.seed}: value {count} of sender {who} at place {number}"
+                    assert not seen[who][count], f"{where} came twice"
+                    seen[who][count] = 1
+                    assert number >= THREADS_ONLY or last[who] < count, f"{where} out of order"
+                    last[who] = count
+        for sender, marks in zip(self.senders, seen, strict=True):
+            lost = [n for n, mark in enumerate(marks) if not mark and n not in sender.unsure]
+            assert not lost, f"seed {self.seed}: sender {sender.number} lost {lost[:10]}"
+
+    def __str__(self) -> str:
+        refused = sum(sender.refused for sender in self.senders)
+        unsure = sum(len(sender.unsure) for sender in self.senders)
+        return (
+            f"{self.cancels} cancels, {self.closes} closes, {refused} sends refused or late, "
+            f"{unsure} left open by a cancel"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--values", type=int, default=1_000_000)
+    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=None, help="of the first run; it is printed")
+    parser.add_argument("--limit", type=float, default=900, help="seconds until a run is stuck")
+    args = parser.parse_args()
+    faulthandler.enable()
+    seed = random.randrange(2**32) if args.seed is None else args.seed
+    for number in range(1, args.runs + 1):
+        print(f"run {number} of {args.runs}, seed {seed}: ", end="", flush=True)
+        began = time.monotonic()
+        soak = Soak(args.values, seed)
+        soak.run(args.limit)
+        print(f"{args.values} values in {time.monotonic() - began:.1f} s, {soak}", flush=True)
+        seed += 1
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""Looking from outside: who is parked on a channel, and where everybody stands in a hang."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NamedTuple
+
+# Seconds. Every test takes a small part of one; whatever gets here hangs, and is reported with
+# the stacks of all threads and tasks.
+DEADLINE = 30.0
+# For one wait inside a test, so that it says what it waited for before the whole test is over.
+PATIENCE = 20.0
+
+
+class State(NamedTuple):
+    """What `repr()` of a channel says: the only public view of who is parked on it."""
+
+    len: int
+    cap: int
+    receivers: int
+    senders: int
+    closed: bool
+
+
+_STATE = re.compile(r" len=(\d+) cap=(\d+) receivers=(\d+) senders=(\d+) (open|closed)>$")
+
+
+def state(ch: object) -> State:
+    found = _STATE.search(repr(ch))
+    assert found, f"no state in {ch!r}"
+    length, cap, receivers, senders = map(int, found.groups()[:4])
+    return State(length, cap, receivers, senders, found[5] == "closed")
+
+
+def parked(ch: object) -> tuple[int, int]:
+    """How many (receivers, senders) are parked on the channel."""
+    now = state(ch)
+    return now.receivers, now.senders
+
+
+@contextmanager
+def alarm(seconds: float) -> Iterator[None]:
+    """End a hang of the main thread with an AssertionError."""
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        raise AssertionError(f"deadline\n{stacks()}")
+
+    if not hasattr(signal, "setitimer"):  # Windows: faulthandler_timeout is all there is
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def stacks(loop: asyncio.AbstractEventLoop | None = None) -> str:
+    """Where every thread, and every task of the loop, stands."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    parts = []
+    for ident, frame in sys._current_frames().items():
+        parts.append(f"--- thread {names.get(ident, ident)}\n")
+        parts += traceback.format_stack(frame)[-8:]
+    for task in asyncio.all_tasks(loop) if loop is not None else ():
+        parts.append(f"--- task {task.get_name()}\n")
+        for frame in task.get_stack():
+            parts += traceback.format_stack(frame)[-1:]
+    return "".join(parts)
