@@ -7,7 +7,7 @@
 mod common;
 
 use common::parties::{Plan, run};
-use common::{Host, Late, RecvEnd, SendEnd};
+use common::{CloseOnPanic, Host, Late, RecvEnd, SendEnd};
 use gochan_core::Channel;
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use std::sync::Arc;
 fn senders_receivers_canceller_closer() {
     for late in [Late::Keep, Late::GiveBack] {
         for (capacity, receivers) in [(0, 1), (0, 2), (1, 2), (16, 2)] {
-            for (each, close_after) in [(20_000, None), (20_000, Some(2_000)), (50, Some(0))] {
+            for (each, close_after) in [(6_000, None), (6_000, Some(2_000)), (50, Some(0))] {
                 run(Plan {
                     capacity,
                     receivers,
@@ -38,12 +38,14 @@ fn ping_pong() {
     let echo = std::thread::spawn({
         let (there, back) = (Arc::clone(&there), Arc::clone(&back));
         move || {
+            let _guards = (CloseOnPanic(&there), CloseOnPanic(&back));
             let host = Host::new();
             while let RecvEnd::Value(value) = host.recv(&there) {
                 assert_eq!(host.send(&back, value), SendEnd::Sent);
             }
         }
     });
+    let _guards = (CloseOnPanic(&there), CloseOnPanic(&back));
     let host = Host::new();
     for round in 0..ROUNDS {
         assert_eq!(host.send(&there, round), SendEnd::Sent);

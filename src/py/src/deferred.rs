@@ -34,6 +34,9 @@ use std::time::Duration;
 const TICK: Duration = Duration::from_micros(400);
 /// After this many ticks without work the monitor sleeps until it is called.
 const IDLE_TICKS: u32 = 40;
+/// After the monitor let a crowd loose and none of it came through, so many ticks pass before the next:
+/// a thread that computes gives the GIL up every 5 ms, to one of them.
+const PATIENCE: u32 = 12;
 /// How many threads are let loose on the GIL at once.
 const CROWD: usize = 8;
 
@@ -189,17 +192,28 @@ impl Deferred {
     /// The monitor thread.
     fn watch(&self) {
         let mut idle = 0;
+        let mut patience = 0;
         let mut seen = usize::MAX;
         loop {
             std::thread::sleep(TICK);
             let taken = self.taken.load(Ordering::SeqCst);
             let moved = std::mem::replace(&mut seen, taken) != taken;
+            if moved {
+                patience = 0;
+            }
             if self.waiting.load(Ordering::SeqCst) != 0 {
                 idle = 0;
                 // If nobody took since the last tick, the first entry may be a whole tick old.
-                if !moved {
-                    self.unpark_some(CROWD);
+                if moved {
+                    continue;
                 }
+                if patience > 0 {
+                    patience -= 1;
+                    continue;
+                }
+                self.unpark_some(CROWD);
+                seen = self.taken.load(Ordering::SeqCst);
+                patience = PATIENCE;
                 continue;
             }
             idle = if moved { 0 } else { idle + 1 };

@@ -211,6 +211,18 @@ impl Host {
     }
 }
 
+/// Ends everybody else when its thread fails, so that a real thread's failure is seen and not waited for.
+pub struct CloseOnPanic<'a, T>(pub &'a Channel<T, W>);
+
+impl<T> Drop for CloseOnPanic<'_, T> {
+    fn drop(&mut self) {
+        // A model ends by itself.
+        if cfg!(not(any(loom, shuttle))) && std::thread::panicking() {
+            let _ = self.0.close();
+        }
+    }
+}
+
 fn sent<T>(outcome: &Outcome<T>) -> SendEnd {
     match outcome {
         Outcome::Sent => SendEnd::Sent,

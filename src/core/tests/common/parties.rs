@@ -1,7 +1,7 @@
 //! Two senders, one or two receivers, a canceller and a closer on one channel, and what must be true at the
 //! end whatever the schedule was. Shuttle chooses schedules for it; real threads run it as well.
 
-use super::{Host, Late, RecvEnd, SendEnd, W};
+use super::{CloseOnPanic, Host, Late, RecvEnd, SendEnd, W};
 use gochan_core::Channel;
 use gochan_core::error::{TryRecvError, TrySendError};
 use gochan_core::sys::atomic::{AtomicBool, Ordering};
@@ -80,7 +80,7 @@ pub fn run(plan: Plan) {
     } else {
         join_senders();
     }
-    channel.close().expect("nobody else closes");
+    channel.close().expect("nobody else closes, unless it failed");
     close_returned.store(true, Ordering::SeqCst);
     join_senders();
 
@@ -100,6 +100,7 @@ fn send_all(
     from: usize,
     plan: Plan,
 ) -> Vec<Item> {
+    let _guard = CloseOnPanic(channel);
     let mut sent = Vec::new();
     for seq in 0..plan.each {
         let item = Item { from, seq };
@@ -127,6 +128,7 @@ fn send_all(
 }
 
 fn receive_all(channel: &Channel<Item, W>, host: &Host, plan: Plan) -> Got {
+    let _guard = CloseOnPanic(channel);
     let mut got = Got::default();
     for turn in 0.. {
         let end = match turn % 4 {
