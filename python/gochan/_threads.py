@@ -29,6 +29,9 @@ def serve(jobs: Iterator[_Job]) -> None:
     for job in jobs:
         _trace_as_threading_would()
         _run(job)
+        # A hook that the function set ends with it; the next one has asked for no tracing.
+        sys.settrace(None)
+        sys.setprofile(None)
         del job  # not to be kept alive by an idle thread
     _forget_dummy_thread()
 
@@ -47,7 +50,7 @@ def _trace_as_threading_would() -> None:
     """Debuggers and coverage set their hook with `threading.settrace`: this thread is one of them."""
     threading = sys.modules.get("threading")
     # Another thread may be in the middle of importing it; then nobody has set a hook yet.
-    if not hasattr(threading, "getprofile"):
+    if threading is None or not hasattr(threading, "getprofile"):
         return
     trace, profile = threading.gettrace(), threading.getprofile()
     if trace is not None:
@@ -59,7 +62,7 @@ def _trace_as_threading_would() -> None:
 def _forget_dummy_thread() -> None:
     """Takes back what `threading.current_thread()` left of this thread for ever, up to 3.12."""
     threading = sys.modules.get("threading")
-    if sys.version_info >= (3, 13) or not hasattr(threading, "_DummyThread"):
+    if sys.version_info >= (3, 13) or threading is None or not hasattr(threading, "_DummyThread"):
         return
     with threading._active_limbo_lock:
         threading._active.pop(threading.get_ident(), None)
