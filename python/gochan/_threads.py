@@ -47,7 +47,7 @@ def _run(job: _Job) -> None:
 
 
 def _trace_as_threading_would() -> None:
-    """Debuggers and coverage set their hook with `threading.settrace`: this thread is one of them."""
+    """Debuggers and coverage set their hook with `threading.settrace`: so it is set here too."""
     threading = sys.modules.get("threading")
     # Another thread may be in the middle of importing it; then nobody has set a hook yet.
     if threading is None or not hasattr(threading, "getprofile"):
