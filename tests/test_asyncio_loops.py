@@ -22,7 +22,7 @@ from gochan import Chan, RecvChan, SendChan, WouldBlock, go
 from hosts import drain
 from loops import KINDS, Call, NewLoop, from_thread, on_each_loop, on_each_waker, run
 from parking import settle, wait_parked
-from watch import parked
+from watch import DEADLINE, alarm, parked
 
 # ---------------------------------------------------------------- many at once
 
@@ -145,7 +145,8 @@ def manual(new_loop: NewLoop) -> Iterator[asyncio.AbstractEventLoop]:
     """A loop that turns only when the test says so."""
     loop = new_loop()
     try:
-        yield loop
+        with alarm(DEADLINE):
+            yield loop
     finally:
         if not loop.is_closed():
             for task in asyncio.all_tasks(loop):

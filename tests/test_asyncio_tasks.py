@@ -7,6 +7,7 @@ import contextvars
 import io
 import sys
 from collections.abc import Callable, Coroutine
+from contextlib import closing
 from typing import Any, TypeAlias
 
 import pytest
@@ -15,7 +16,7 @@ from gochan import Chan, ChanClosed, WaitGroup, go
 from hosts import drain
 from loops import Call, NewLoop, debugging, on_each_loop, on_each_waker, run
 from parking import settle, wait_parked
-from watch import parked
+from watch import DEADLINE, alarm, parked
 
 Task: TypeAlias = asyncio.Task[Any]
 MakeTask: TypeAlias = Callable[[Coroutine[Any, Any, Any]], Task]
@@ -302,8 +303,7 @@ def test_an_interrupt_raised_by_a_task_we_woke_leaves_the_loop(
     new_loop: NewLoop, make_task: MakeTask, call: Call, error: type[BaseException]
 ) -> None:
     """It comes out of run_*(), and the tasks woken in the same batch are not forgotten."""
-    loop = new_loop()
-    try:
+    with alarm(DEADLINE), closing(new_loop()) as loop:
         ch: Chan[int] = Chan()
 
         async def stopper() -> None:
@@ -327,8 +327,6 @@ def test_an_interrupt_raised_by_a_task_we_woke_leaves_the_loop(
         main.cancel()
         with pytest.raises(asyncio.CancelledError):
             loop.run_until_complete(main)
-    finally:
-        loop.close()
 
 
 @on_each_kind

@@ -8,10 +8,10 @@ operations. The model decides each outcome in the step that causes it; a task mu
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from typing import Any
 
-import uvloop
 from hypothesis import assume, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -279,12 +279,15 @@ class ChanMachine(RuleBasedStateMachine):
             self.loop.close()
 
 
-class UvloopMachine(ChanMachine):
-    new_loop = uvloop.new_event_loop
-
-
 LOAD = settings(max_examples=200, stateful_step_count=40, deadline=None)
 TestOnAsyncio = ChanMachine.TestCase
 TestOnAsyncio.settings = LOAD
-TestOnUvloop = UvloopMachine.TestCase
-TestOnUvloop.settings = LOAD
+
+if sys.platform != "win32":  # uvloop does not exist there
+    import uvloop
+
+    class UvloopMachine(ChanMachine):
+        new_loop = uvloop.new_event_loop
+
+    TestOnUvloop = UvloopMachine.TestCase
+    TestOnUvloop.settings = LOAD
