@@ -20,6 +20,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use pyo3::types::PyFloat;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -88,28 +89,35 @@ impl AioWaiter {
         let event_loop = slf.get().host.get().event_loop(py);
         let event_loop = event_loop.ok_or_else(|| PyRuntimeError::new_err("the event loop is gone"))?;
         let expire = slf.getattr(intern!(py, "expire"))?;
-        let timer = event_loop.call_method1(intern!(py, "call_later"), (span.as_secs_f64(), expire))?;
+        let seconds = PyFloat::new(py, span.as_secs_f64());
+        let timer = guard::call_method(
+            &event_loop,
+            intern!(py, "call_later"),
+            [seconds.as_any(), &expire],
+        )?;
         let old = slf.get().inner.lock().timer.replace(timer.unbind());
         drop(old);
         Ok(())
     }
 
-    /// The registration, taken out to be finished or dropped. The wait is over for this waiter.
-    pub fn end(&self, py: Python<'_>) -> (Option<Registration>, bool) {
-        let (registration, timer, timed_out) = {
-            let mut inner = self.inner.lock();
-            (
-                inner.registration.take(),
-                inner.timer.take(),
-                matches!(inner.end, End::TimedOut),
-            )
-        };
+    /// The registration, taken out to be finished, and whether the time was up. The wait is over for
+    /// this waiter. After an error (a signal handler can raise in the timer) nothing was taken.
+    pub fn end(&self, py: Python<'_>) -> PyResult<(Option<Registration>, bool)> {
+        let timer = self.inner.lock().timer.take();
         if let Some(timer) = timer {
-            if let Err(error) = timer.call_method0(py, intern!(py, "cancel")) {
-                error.write_unraisable(py, None);
-            }
+            guard::call_method(timer.bind(py), intern!(py, "cancel"), [])?;
         }
-        (registration, timed_out)
+        let mut inner = self.inner.lock();
+        Ok((inner.registration.take(), matches!(inner.end, End::TimedOut)))
+    }
+
+    /// Ends the wait where nobody is to have its outcome: what was handed over goes back.
+    pub fn give_up(&self, py: Python<'_>) {
+        if let Err(error) = self.end(py) {
+            guard::raise_later(py, error, None);
+            let registration = self.inner.lock().registration.take();
+            drop(registration);
+        }
     }
 
     /// Whether the wait has ended. Only then `end` may be called to finish it.

@@ -28,7 +28,6 @@ use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning};
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use std::ffi::CString;
 
 #[pyclass(frozen, weakref, module = "gochan", name = "_Operation")]
 #[derive(Debug)]
@@ -92,7 +91,14 @@ impl Awaitable {
                     *state = State::Parked(operation, limit, waiter);
                     return Err(awaited_elsewhere());
                 }
-                let (registration, is_timeout) = waiter.get().end(py);
+                let (registration, is_timeout) = match waiter.get().end(py) {
+                    Ok(end) => end,
+                    Err(error) => {
+                        // Not lost with the operation: it goes back.
+                        waiter.get().give_up(py);
+                        return Err(error);
+                    }
+                };
                 if is_timeout {
                     return Err(timed_out(py, &operation, limit));
                 }
@@ -117,7 +123,7 @@ impl Awaitable {
         let old = std::mem::replace(&mut *state, State::Over);
         drop(state);
         if let State::Parked(_, _, waiter) = &old {
-            drop(waiter.get().end(py));
+            waiter.get().give_up(py);
         }
         drop(old);
         Ok(())
@@ -145,7 +151,7 @@ fn park(py: Python<'_>, operation: &mut Operation, limit: Limit) -> PyResult<Ste
     if let Limit::After(span) = limit {
         // An error drops the waiter's registration with the awaitable, which takes the wait back.
         if let Err(error) = AioWaiter::expire_after(waiter.bind(py), span) {
-            drop(waiter.get().end(py));
+            waiter.get().give_up(py);
             return Err(error);
         }
     }
@@ -264,7 +270,7 @@ fn end(py: Python<'_>, state: State) {
         State::Over => {}
         State::New(operation, _) => never_awaited(py, &operation),
         // A coroutine that was destroyed while it waited: its place in the queue goes.
-        State::Parked(_, _, waiter) => drop(waiter.get().end(py)),
+        State::Parked(_, _, waiter) => waiter.get().give_up(py),
     }
 }
 
@@ -274,12 +280,17 @@ fn never_awaited(py: Python<'_>, operation: &Operation) {
     if matches!(operation, Operation::Ready { .. } | Operation::Close { .. }) {
         return;
     }
-    let message = format!("{} was never awaited", operation.names().1);
-    let category = py.get_type::<PyRuntimeWarning>();
-    if let Ok(message) = CString::new(message) {
-        if let Err(error) = PyErr::warn(py, &category, &message, 1) {
-            error.write_unraisable(py, None);
-        }
+    let warn = || -> PyResult<()> {
+        let message = format!("{} was never awaited", operation.names().1).into_pyobject(py)?;
+        let warn = py.import("warnings")?.getattr("warn")?;
+        guard::call(
+            &warn,
+            [message.as_any(), py.get_type::<PyRuntimeWarning>().as_any()],
+        )
+        .map(drop)
+    };
+    if let Err(error) = warn() {
+        guard::raise_later(py, error, None);
     }
 }
 

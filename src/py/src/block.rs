@@ -22,12 +22,9 @@ thread_local! {
     static PARKER: Arc<Parker> = Arc::new(Parker::new());
 }
 
-/// Between the last look for signals and the sleep, a signal can slip in and wake nobody. So a main
-/// thread looks again, at growing distances: soon enough for a user, rare enough to cost nothing.
-const FIRST_LOOK: Duration = Duration::from_millis(20);
-const LAST_LOOK: Duration = Duration::from_millis(500);
-/// Where a signal does not end the sleep, the distance stays short.
-const WITHOUT_EINTR: Duration = Duration::from_millis(40);
+/// A signal that comes between the last look for signals and the sleep, or to another thread, wakes
+/// nobody here; and not everywhere does one end a sleep. So a main thread looks this often.
+const LOOK: Duration = Duration::from_millis(40);
 
 /// Completes `operation`, waiting for at most `limit`.
 pub fn wait(py: Python<'_>, mut operation: Operation, limit: Limit) -> PyResult<Py<PyAny>> {
@@ -55,12 +52,12 @@ pub fn wait_after_attempt(py: Python<'_>, mut operation: Operation, limit: Limit
         Parked::In(registration) => registration,
     };
     let _state = goroutine::Waiting::enter();
-    let mut look = signals_arrive_here(py).then_some(FIRST_LOOK);
+    let look = signals_arrive_here(py);
     loop {
         match py.detach(|| sleep(&waiter, &parker, deadline, look)) {
             Slept::Settled => {
                 deferred::pass_on();
-                if look.is_some() {
+                if look {
                     // A signal may have come together with the wake. An error drops the registration,
                     // and with it a value goes back: later, it would be lost between here and the user.
                     py.check_signals()?;
@@ -76,13 +73,6 @@ pub fn wait_after_attempt(py: Python<'_>, mut operation: Operation, limit: Limit
             Slept::Look => {
                 // An error drops the registration, which takes the wait back without losing a value.
                 py.check_signals()?;
-                look = look.map(|look| {
-                    if cfg!(target_os = "linux") {
-                        (look * 2).min(LAST_LOOK)
-                    } else {
-                        look
-                    }
-                });
             }
         }
     }
@@ -100,16 +90,9 @@ enum Slept {
 }
 
 /// Runs detached: touches no Python object.
-fn sleep(waiter: &ValueWaiter, parker: &Parker, deadline: Option<Instant>, look: Option<Duration>) -> Slept {
+fn sleep(waiter: &ValueWaiter, parker: &Parker, deadline: Option<Instant>, look: bool) -> Slept {
     deferred::flush();
-    let next_look = look.map(|look| {
-        let look = if cfg!(target_os = "linux") {
-            look
-        } else {
-            WITHOUT_EINTR
-        };
-        Monotonic.now().saturating_add(look)
-    });
+    let next_look = look.then(|| Monotonic.now().saturating_add(LOOK));
     let until = match (deadline, next_look) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
@@ -119,7 +102,7 @@ fn sleep(waiter: &ValueWaiter, parker: &Parker, deadline: Option<Instant>, look:
             return Slept::Settled;
         }
         match parker.park(until) {
-            Woken::Interrupted if look.is_some() => return Slept::Look,
+            Woken::Interrupted if look => return Slept::Look,
             Woken::Unparked | Woken::Interrupted => {}
             Woken::TimedOut if waiter.is_settled() => return Slept::Settled,
             Woken::TimedOut if deadline.is_some() && until == deadline => return Slept::TimedOut,

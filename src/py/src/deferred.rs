@@ -191,6 +191,7 @@ impl Deferred {
 
     /// The monitor thread.
     fn watch(&self) {
+        block_all_signals();
         let mut idle = 0;
         let mut patience = 0;
         let mut seen = usize::MAX;
@@ -227,5 +228,17 @@ impl Deferred {
                 self.monitor.store(TICKING, Ordering::SeqCst);
             }
         }
+    }
+}
+
+/// Signals are for the threads of the program, which may wait for one with `sigwait`; a hidden thread
+/// that takes it instead would end the process.
+fn block_all_signals() {
+    #[cfg(unix)]
+    // SAFETY: a zeroed set is valid storage, which `sigfillset` fills; this thread only.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, std::ptr::null_mut());
     }
 }

@@ -10,8 +10,10 @@
 //! gone, as CPython 3.14 does by itself. The pointer must be opaque: the compiler merges a second
 //! `extern` declaration with PyO3's and then knows, wrongly, that the call can not unwind.
 
+use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 
 /// Sleeps for ever when it is dropped, which only a forced unwind does.
 struct NeverReturn;
@@ -57,6 +59,26 @@ pub fn call<'py, const N: usize>(
     std::mem::forget(guard);
     // SAFETY: as above.
     unsafe { Bound::from_owned_ptr_or_err(callable.py(), result) }
+}
+
+/// `object.name(*arguments)`, safe in threads that the interpreter lets go of.
+pub fn call_method<'py, const N: usize>(
+    object: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+    arguments: [&Bound<'py, PyAny>; N],
+) -> PyResult<Bound<'py, PyAny>> {
+    call(&object.getattr(name)?, arguments)
+}
+
+/// For an error in a place that can not raise. Ctrl-C is not lost: it is signalled once more, and comes
+/// out of what the main thread runs next.
+pub fn raise_later(py: Python<'_>, error: PyErr, place: Option<&Bound<'_, PyAny>>) {
+    if error.is_instance_of::<PyKeyboardInterrupt>(py) {
+        // SAFETY: no conditions.
+        unsafe { ffi::PyErr_SetInterrupt() };
+    } else {
+        error.write_unraisable(py, place);
+    }
 }
 
 /// Gives up one reference, safe in threads that the interpreter lets go of: a `__del__` may run.

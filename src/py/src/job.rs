@@ -105,11 +105,23 @@ impl Job {
 }
 
 impl Job {
-    pub fn new(work: Work, goroutine: Py<Goroutine>, group: Option<Py<WaitGroup>>) -> Self {
+    pub fn new(work: Work) -> Self {
         Self {
             work: Mutex::new(Some(work)),
-            party: Mutex::new(Some(Party { goroutine, group })),
+            party: Mutex::new(None),
         }
+    }
+
+    /// From now on somebody waits for the end, and hears of it even when the job is dropped.
+    pub fn arm(&self, goroutine: Py<Goroutine>, group: Option<Py<WaitGroup>>) {
+        let old = self.party.lock().replace(Party { goroutine, group });
+        drop(old);
+    }
+
+    /// It never began.
+    pub fn disarm(&self) {
+        let party = self.party.lock().take();
+        drop(party);
     }
 
     /// The traceback of an exception behind its first entry.

@@ -3,9 +3,10 @@
 //! To wake a task, its [`AioWaiter`] goes onto the list of its loop; one call of [`LoopHost::drain`] then resumes all tasks on the list, and also those
 //! that they wake in turn, without a round through the loop's selector for each.
 //!
-//! The loop learns of its list
-//! * on its own thread by one `call_soon` per drain,
-//! * from other threads by its [`Bell`], or by `call_soon_threadsafe`.
+//! The loop learns of its list by its [`Bell`], a file descriptor that it watches, also on its own thread:
+//! the descriptor stays readable until a drain has really begun, so a KeyboardInterrupt that hits the
+//! loop just before (and makes it forget a callback) loses nothing. A loop that can not watch one is told
+//! by `call_soon_threadsafe`.
 //!
 //! Invariants:
 //! * While a waiter is on the list, a drain is running, or `scheduled` is true and one is due. Both the
@@ -17,18 +18,17 @@
 
 use crate::aio_waiter::AioWaiter;
 use crate::bell::Bell;
-use crate::host;
+use crate::guard;
+use gochan_core::waiter::epoch;
 use parking_lot::Mutex;
-use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError, PySystemExit};
-use pyo3::ffi;
+use pyo3::exceptions::{PyKeyboardInterrupt, PySystemExit};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyWeakrefReference};
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::ffi::c_ulong;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Tasks resumed in one drain before other callbacks of the loop get their turn.
 const BUDGET: usize = 64;
@@ -39,12 +39,10 @@ const BUDGET: usize = 64;
 pub struct LoopHost {
     /// Weak, so that the loop does not keep itself alive through its own attribute.
     event_loop: Py<PyWeakrefReference>,
-    /// The thread in which the loop was last seen running.
-    thread: AtomicU64,
     /// See `waiter::epoch`: a forked child makes its own host, with its own bell.
     epoch: u32,
     list: Mutex<List>,
-    /// A drain runs on the loop's thread. Written there only.
+    /// A drain runs, so the loop is open. Written on the loop's thread only.
     draining: AtomicBool,
     bell: Bell,
 }
@@ -56,12 +54,6 @@ struct List {
     scheduled: bool,
 }
 
-fn this_thread() -> u64 {
-    // SAFETY: no conditions.
-    let ident: c_ulong = unsafe { ffi::PyThread_get_thread_ident() };
-    ident
-}
-
 impl LoopHost {
     /// The host of the loop that runs in this thread.
     pub fn of<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
@@ -69,8 +61,7 @@ impl LoopHost {
         let name = intern!(py, "_gochan_host");
         if let Some(host) = event_loop.getattr_opt(name)? {
             if let Ok(host) = host.cast_into::<Self>() {
-                if host.get().epoch == gochan_core::waiter::epoch::current() {
-                    host.get().thread.store(this_thread(), Ordering::Relaxed);
+                if host.get().epoch == epoch::current() {
                     return Ok(host);
                 }
             }
@@ -79,8 +70,7 @@ impl LoopHost {
             py,
             Self {
                 event_loop: PyWeakrefReference::new(event_loop)?.unbind(),
-                thread: AtomicU64::new(this_thread()),
-                epoch: gochan_core::waiter::epoch::current(),
+                epoch: epoch::current(),
                 list: Mutex::new(List {
                     woken: VecDeque::new(),
                     scheduled: false,
@@ -89,6 +79,7 @@ impl LoopHost {
                 bell: Bell::new(),
             },
         )?;
+        host.get().bell.install(&host, event_loop)?;
         event_loop.setattr(name, &host)?;
         Ok(host)
     }
@@ -98,15 +89,12 @@ impl LoopHost {
         self.event_loop.bind(py).upgrade()
     }
 
-    /// Puts a waiter on the list and sees to it that the loop will look.
+    /// Puts a waiter on the list and sees to it that the loop will look. From any attached thread. With
+    /// a bell, none of this runs Python code, so no signal handler can break in.
     pub fn wake(slf: &Bound<'_, Self>, waiter: Py<AioWaiter>) {
         let py = slf.py();
         let this = slf.get();
-        let here = this.thread.load(Ordering::Relaxed) == this_thread();
-        let event_loop = this.event_loop(py);
-        // A loop in the middle of a drain is open, and asking costs as much as the wake itself.
-        let draining = here && this.draining.load(Ordering::Relaxed);
-        if !draining && event_loop.as_ref().is_none_or(is_closed) {
+        if !this.draining.load(Ordering::Relaxed) && this.event_loop(py).as_ref().is_none_or(is_closed) {
             // Nobody will ever look at the list again.
             abandon(py, std::iter::once(waiter).chain(this.take_list()));
             return;
@@ -118,37 +106,35 @@ impl LoopHost {
                 return;
             }
         }
-        Self::schedule(slf, event_loop.as_ref(), here);
+        Self::schedule(slf);
     }
 
-    /// Has the loop drain. `scheduled` is set already. `here` says that the loop was last seen on
-    /// this thread; it may have moved since.
-    fn schedule(slf: &Bound<'_, Self>, event_loop: Option<&Bound<'_, PyAny>>, here: bool) {
+    /// Has the loop drain. `scheduled` is set already.
+    fn schedule(slf: &Bound<'_, Self>) {
         let py = slf.py();
-        let runs_here = here
-            && host::running_loop(py).is_ok_and(|running| {
-                running.is_some_and(|running| event_loop.is_some_and(|own| own.is(&running)))
-            });
-        let called = match event_loop {
-            Some(_) if !runs_here && slf.get().bell.ring() => return,
-            Some(event_loop) => Self::call(slf, event_loop, runs_here),
-            None => Err(PyRuntimeError::new_err("the event loop is gone")),
+        let this = slf.get();
+        if this.bell.ring() {
+            return;
+        }
+        let Some(event_loop) = this.event_loop(py) else {
+            return abandon(py, this.take_list().into_iter());
         };
-        if called.is_err() {
-            // Closed between the look and the call, or in a state where it takes no calls.
-            abandon(py, slf.get().take_list().into_iter());
+        if let Err(error) = Self::call_soon(slf, &event_loop) {
+            if is_closed(&event_loop) {
+                abandon(py, this.take_list().into_iter());
+            } else {
+                // A signal handler raised. The next wake tries again.
+                this.list.lock().scheduled = false;
+                guard::raise_later(py, error, Some(slf.as_any()));
+            }
         }
     }
 
-    fn call(slf: &Bound<'_, Self>, event_loop: &Bound<'_, PyAny>, here: bool) -> PyResult<()> {
+    /// For a loop that can not watch a bell.
+    fn call_soon(slf: &Bound<'_, Self>, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = slf.py();
-        let how = if here {
-            intern!(py, "call_soon")
-        } else {
-            intern!(py, "call_soon_threadsafe")
-        };
-        event_loop.call_method1(how, (slf.getattr(intern!(py, "drain"))?,))?;
-        Ok(())
+        let drain = slf.getattr(intern!(py, "drain"))?;
+        guard::call_method(event_loop, intern!(py, "call_soon_threadsafe"), [&drain]).map(drop)
     }
 
     fn take_list(&self) -> Vec<Py<AioWaiter>> {
@@ -162,14 +148,14 @@ impl LoopHost {
     }
 
     /// Sees to what is left on the list: behind the callbacks that wait already.
-    fn reschedule(slf: &Bound<'_, Self>, event_loop: &Bound<'_, PyAny>) {
+    fn reschedule(slf: &Bound<'_, Self>) {
         {
             let mut list = slf.get().list.lock();
             if list.woken.is_empty() || std::mem::replace(&mut list.scheduled, true) {
                 return;
             }
         }
-        Self::schedule(slf, Some(event_loop), true);
+        Self::schedule(slf);
     }
 }
 
@@ -183,13 +169,11 @@ impl LoopHost {
             abandon(py, this.take_list().into_iter());
             return Ok(());
         };
-        this.thread.store(this_thread(), Ordering::Relaxed);
-        this.bell.install(slf, &event_loop);
         this.list.lock().scheduled = false;
         let outer = this.draining.swap(true, Ordering::Relaxed);
         let result = Self::resume_some(slf, &event_loop);
         this.draining.store(outer, Ordering::Relaxed);
-        Self::reschedule(slf, &event_loop);
+        Self::reschedule(slf);
         result
     }
 
@@ -230,16 +214,32 @@ impl LoopHost {
                 let context = PyDict::new(py);
                 context.set_item("message", "Exception in gochan's wake-up of a task")?;
                 context.set_item("exception", error.value(py))?;
-                event_loop.call_method1(intern!(py, "call_exception_handler"), (context,))?;
+                guard::call_method(
+                    event_loop,
+                    intern!(py, "call_exception_handler"),
+                    [context.as_any()],
+                )?;
             }
         }
         Ok(())
     }
 }
 
+/// Whether a loop will never run again. asyncio's own keep it in an attribute, and looking there runs no
+/// Python code; uvloop's method is C. An error (a signal handler's, say) is no answer, and no reason to
+/// give a task up.
 fn is_closed(event_loop: &Bound<'_, PyAny>) -> bool {
-    let answer = event_loop.call_method0(intern!(event_loop.py(), "is_closed"));
-    answer.and_then(|closed| closed.is_truthy()).unwrap_or(true)
+    let py = event_loop.py();
+    let closed = match event_loop.getattr_opt(intern!(py, "_closed")) {
+        Ok(Some(closed)) => closed.is_truthy(),
+        _ => {
+            guard::call_method(event_loop, intern!(py, "is_closed"), []).and_then(|closed| closed.is_truthy())
+        }
+    };
+    closed.unwrap_or_else(|error| {
+        guard::raise_later(py, error, Some(event_loop));
+        false
+    })
 }
 
 /// Drops waiters that no loop will resume. Giving back their values may wake more of the same kind, so
@@ -262,7 +262,7 @@ fn abandon(py: Python<'_>, waiters: impl Iterator<Item = Py<AioWaiter>>) {
     }
     while let Some(waiter) = PENDING.with_borrow_mut(|pending| pending.as_mut().and_then(Vec::pop)) {
         // Its registration goes, and gives back what it was handed.
-        drop(waiter.get().end(py));
+        waiter.get().give_up(py);
         drop(waiter.into_bound(py));
     }
     PENDING.with_borrow_mut(|pending| *pending = None);

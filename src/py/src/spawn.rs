@@ -43,16 +43,15 @@ pub fn spawn<'py>(
         args: args.unbind(),
         kwargs: kwargs.unwrap_or_else(|| PyDict::new(py)).unbind(),
     };
-    let job = Job::new(
-        work,
-        goroutine.clone().unbind(),
-        group.cloned().map(Bound::unbind),
-    );
+    let job = Bound::new(py, Job::new(work))?;
     if let Some(group) = group {
         group.get().change(py, 1)?;
     }
     goroutine::began();
-    if let Err(error) = threads::run(Bound::new(py, job)?) {
+    job.get()
+        .arm(goroutine.clone().unbind(), group.cloned().map(Bound::unbind));
+    if let Err(error) = threads::run(job.clone()) {
+        job.get().disarm();
         goroutine::never_began();
         if let Some(group) = group {
             group.get().change(py, -1)?;

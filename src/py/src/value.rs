@@ -12,6 +12,7 @@ use std::ptr::NonNull;
 
 /// `Py<PyAny>` without PyO3's look at the thread on each drop, and with the checks of our own rules.
 #[derive(Debug)]
+#[repr(transparent)] // as `Py<PyAny>`: see gc.rs
 pub struct Value(NonNull<ffi::PyObject>);
 
 // SAFETY: as for `Py<PyAny>`: an owned reference may travel between threads; all use of it needs an
