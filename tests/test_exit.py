@@ -118,8 +118,21 @@ def spawn():
         go(int).join()
 go(spawn)
 """,
-    "printing": "go(lambda: [print('x' * 50) for _ in iter(int, 1)]); blocked(ch.recv)",
+    "printing": """
+def say():
+    while True:
+        sys.stdout.write("x\\n")
+go(say)
+blocked(ch.recv)
+""",
 }
+
+
+# One write for the line and its end, as goroutines may be printing too.
+MAIN_IS_OVER = """
+sys.stdout.write("main is over\\n")
+sys.stdout.flush()
+"""
 
 
 def leave(program: str, code: int = 0) -> procs.Finished:
@@ -133,7 +146,7 @@ def leave(program: str, code: int = 0) -> procs.Finished:
 @pytest.mark.parametrize("doing", DOING.values(), ids=list(DOING))
 def test_main_returns(doing: str) -> None:
     for _ in range(REPEATS):
-        finished = leave(doing + "\nprint('\\nmain is over', flush=True)\n")
+        finished = leave(doing + MAIN_IS_OVER)
         assert finished.stderr == "", finished.describe()
 
 
@@ -145,16 +158,16 @@ def test_main_returns_while_all_of_it_goes_on() -> None:
         if name != "printing"
     )
     for _ in range(REPEATS):
-        finished = leave(everything + "\nprint('main is over', flush=True)\n")
+        finished = leave(everything + MAIN_IS_OVER)
         assert finished.stderr == "", finished.describe()
 
 
 @pytest.mark.parametrize("doing", ["recv", "a busy loop", "ping-pong", "an event loop"])
 def test_exit_codes(doing: str) -> None:
     """The program's own, with nothing on stderr but what the program itself caused."""
-    finished = leave(DOING[doing] + "\nprint('main is over', flush=True)\nsys.exit(3)\n", code=3)
+    finished = leave(DOING[doing] + MAIN_IS_OVER + "sys.exit(3)\n", code=3)
     assert finished.stderr == "", finished.describe()
-    finished = leave(DOING[doing] + "\nprint('main is over', flush=True)\n1 / 0\n", code=1)
+    finished = leave(DOING[doing] + MAIN_IS_OVER + "1 / 0\n", code=1)
     assert finished.stderr.startswith("Traceback"), finished.describe()
     assert finished.stderr.endswith("ZeroDivisionError: division by zero\n"), finished.describe()
     assert finished.stderr.count("Traceback") == 1, finished.describe()

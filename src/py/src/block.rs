@@ -97,6 +97,8 @@ fn sleep(waiter: &ValueWaiter, parker: &Parker, deadline: Option<Instant>, look:
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
     };
+    // The token, not `is_settled`: it comes when the peer lets go of the GIL, which is what we need next.
+    parker.poll();
     loop {
         if waiter.is_settled() {
             return Slept::Settled;
