@@ -43,8 +43,9 @@ mod poll {
 
     /// Looks with a pause of the pipeline between them.
     const SHORT_LOOKS: u32 = 60;
-    /// Looks with the processor offered to others between them.
-    const LONG_LOOKS: u32 = 40;
+    /// Then for so long, with the processor offered to others in between: longer than a peer that sleeps
+    /// takes to wake up, so that two that hand over to each other get to find each other awake.
+    const LONG_LOOK: Duration = Duration::from_micros(150);
     /// When a yield takes this long, the core has other work: sleeping is right then.
     const TOO_LONG: Duration = Duration::from_micros(60);
     /// After so many vain polls in a row ...
@@ -113,19 +114,19 @@ mod poll {
                 }
                 std::hint::spin_loop();
             }
-            let mut before = Instant::now();
-            for _ in 0..LONG_LOOKS {
+            let start = Instant::now();
+            let mut before = start;
+            loop {
                 std::thread::yield_now();
                 if self.take_token() {
                     return true;
                 }
                 let now = Instant::now();
-                if now - before > TOO_LONG {
+                if now - before > TOO_LONG || now - start > LONG_LOOK {
                     return false;
                 }
                 before = now;
             }
-            false
         }
     }
 }
