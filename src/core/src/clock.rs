@@ -37,11 +37,26 @@ pub trait Clock {
     fn now(&self) -> Instant;
 }
 
-/// The system's monotonic clock, counted from the first look at it.
+/// The system's monotonic clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Monotonic;
 
 impl Clock for Monotonic {
+    /// No state of our own: a thread that is inside a lock when the process forks leaves it locked in the
+    /// child for ever.
+    #[cfg(target_os = "linux")]
+    fn now(&self) -> Instant {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        let (seconds, nanos) = (u64::try_from(now.tv_sec), u64::try_from(now.tv_nsec));
+        Instant(
+            seconds
+                .unwrap_or(0)
+                .saturating_mul(1_000_000_000)
+                .saturating_add(nanos.unwrap_or(0)),
+        )
+    }
+
+    #[cfg(not(target_os = "linux"))]
     fn now(&self) -> Instant {
         use std::sync::OnceLock;
         static START: OnceLock<std::time::Instant> = OnceLock::new();

@@ -37,7 +37,6 @@ pub use imp::Parker;
 mod poll {
     use super::Parker;
     use std::cell::Cell;
-    use std::sync::OnceLock;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::{Duration, Instant};
 
@@ -70,9 +69,17 @@ mod poll {
             const { Cell::new(Habit { lives: LIVES, resting: 0, next_rest: FIRST_REST }) };
     }
 
+    /// A plain atomic, found out by everybody who comes first: a lock around it, held by a thread at the
+    /// moment of a `fork()`, would be held in the child for ever.
     fn cores() -> usize {
-        static CORES: OnceLock<usize> = OnceLock::new();
-        *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
+        static CORES: AtomicUsize = AtomicUsize::new(0);
+        let known = CORES.load(Ordering::Relaxed);
+        if known != 0 {
+            return known;
+        }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        CORES.store(cores, Ordering::Relaxed);
+        cores
     }
 
     impl Parker {
@@ -85,7 +92,10 @@ mod poll {
                 return false;
             }
             // On one core nobody else can run while we look.
-            if cores() < 2 || POLLING.fetch_add(1, Ordering::Relaxed) >= cores() {
+            if cores() < 2 {
+                return false;
+            }
+            if POLLING.fetch_add(1, Ordering::Relaxed) >= cores() {
                 POLLING.fetch_sub(1, Ordering::Relaxed);
                 return false;
             }
@@ -107,7 +117,8 @@ mod poll {
             came
         }
 
-        fn look(&self) -> bool {
+        /// The looking alone, whatever the habit and the machine.
+        pub(super) fn look(&self) -> bool {
             for _ in 0..SHORT_LOOKS {
                 if self.take_token() {
                     return true;
@@ -292,10 +303,10 @@ mod tests {
     #[test]
     fn polling_finds_a_token_and_takes_it_once() {
         let parker = Parker::new();
-        assert!(!parker.poll());
+        assert!(!parker.look());
         parker.unpark();
-        assert!(parker.poll());
-        assert!(!parker.poll());
+        assert!(parker.look());
+        assert!(!parker.look());
     }
 
     #[test]

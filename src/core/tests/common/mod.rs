@@ -97,8 +97,15 @@ impl Host {
         self.parker.unpark();
     }
 
+    /// A token that is found here may be an old one, and means no more than one found by parking.
+    fn poll(&self) {
+        #[cfg(not(any(loom, shuttle)))]
+        self.parker.poll();
+    }
+
     /// Until settled.
     pub fn wait<T>(&self, waiter: &Waiter<T>) -> Outcome<T> {
+        self.poll();
         while !waiter.is_settled() {
             self.parker.park(None);
         }
@@ -107,6 +114,7 @@ impl Host {
 
     /// Until settled or interrupted: `Err` when the cancellation won, `Ok((_, true))` when it lost.
     fn wait_unless_interrupted<T>(&self, waiter: &Waiter<T>) -> Result<(Outcome<T>, bool), ()> {
+        self.poll();
         loop {
             if waiter.is_settled() {
                 return Ok((waiter.take().expect("settled: the outcome is there"), false));
