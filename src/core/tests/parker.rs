@@ -76,6 +76,10 @@ fn a_token_that_races_a_deadline_is_not_lost() {
 /// Parks until the round is reached. Nobody needs ten seconds to reach it.
 fn wait_for((parker, round): &(Parker, AtomicU32), number: u32) {
     while round.load(Ordering::Acquire) < number {
-        assert_ne!(park(parker, in_micros(10_000_000)), Woken::TimedOut, "a token was lost");
+        assert_ne!(
+            park(parker, in_micros(10_000_000)),
+            Woken::TimedOut,
+            "a token was lost"
+        );
     }
 }
