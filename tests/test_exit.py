@@ -136,11 +136,17 @@ sys.stdout.flush()
 
 
 def leave(program: str, code: int = 0) -> procs.Finished:
-    """Run it; the time from the end of main to the end of the process is under a second."""
-    finished = procs.run(SETUP + program)
-    assert finished.returncode == code, finished.describe()
-    assert finished.ended - finished.stamp("main is over") < 1, finished.describe()
-    return finished
+    """Run it; the time from the end of main to the end of the process is under a second.
+
+    That is a promise about gochan, not about a machine with other work: one of three runs has to
+    show it, each has to end as it should.
+    """
+    for _ in range(3):
+        finished = procs.run(SETUP + program)
+        assert finished.returncode == code, finished.describe()
+        if finished.ended - finished.stamp("main is over") < 1:
+            return finished
+    raise AssertionError(f"a second and more, three times: {finished.describe()}")
 
 
 @pytest.mark.parametrize("doing", DOING.values(), ids=list(DOING))
