@@ -14,8 +14,14 @@ from gochan._gochan import (
     RecvChan,
     SendChan,
     WaitGroup,
+    agosched,
+    aio,
     go,
+    goexit,
+    gomaxprocs,
+    gosched,
     num_goroutine,
+    run,
     set_excepthook,
 )
 from gochan._gochan import __version__ as __version__
@@ -31,7 +37,13 @@ __all__ = [
     "WaitGroup",
     "WaitGroupError",
     "WouldBlock",
+    "agosched",
+    "aio",
     "go",
+    "goexit",
+    "gomaxprocs",
+    "gosched",
     "num_goroutine",
+    "run",
     "set_excepthook",
 ]

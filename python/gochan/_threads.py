@@ -10,7 +10,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncGenerator, Callable, Iterator
     from contextvars import Context
     from typing import Any, Protocol
 
@@ -22,6 +22,25 @@ if TYPE_CHECKING:
         ) -> tuple[Context, Callable[..., Any], tuple[Any, ...], dict[str, Any]]: ...
         def finish(self, value: Any, /) -> None: ...
         def fail(self, error: BaseException, /) -> None: ...
+
+
+def enter_runner() -> object:
+    """Before this thread resumes goroutines. Returns what `leave_runner` needs."""
+    _trace_as_threading_would()
+    before = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(firstiter=None, finalizer=_close_asyncgen)
+    return before
+
+
+def leave_runner(before: Any) -> None:
+    sys.set_asyncgen_hooks(*before)
+
+
+def _close_asyncgen(generator: AsyncGenerator[Any, Any]) -> None:
+    """An async generator was dropped before its end: its `finally` may await, so a goroutine closes it."""
+    from gochan._gochan import go
+
+    go(generator.aclose)
 
 
 def serve(jobs: Iterator[_Job]) -> None:

@@ -54,3 +54,9 @@ class BlockingError(RuntimeError):
     """
 
     __module__ = "gochan"
+
+
+class GoExit(BaseException):
+    """What `goexit()` raises in its goroutine. Not an Exception, so that `except Exception` lets it pass."""
+
+    __module__ = "gochan"

@@ -21,6 +21,10 @@ impl Instant {
         Self(nanos)
     }
 
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
     #[must_use]
     pub fn saturating_add(self, by: Duration) -> Self {
         let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
@@ -63,6 +67,24 @@ impl Clock for Monotonic {
         let nanos = START.get_or_init(std::time::Instant::now).elapsed().as_nanos();
         Instant(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
+}
+
+/// The system's monotonic clock as of the last tick of its timer interrupt: a few milliseconds old at most, and a
+/// fraction of the price. For "since when", not for deadlines.
+pub fn coarse_now() -> Instant {
+    #[cfg(target_os = "linux")]
+    {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse);
+        let (seconds, nanos) = (u64::try_from(now.tv_sec), u64::try_from(now.tv_nsec));
+        Instant(
+            seconds
+                .unwrap_or(0)
+                .saturating_mul(1_000_000_000)
+                .saturating_add(nanos.unwrap_or(0)),
+        )
+    }
+    #[cfg(not(target_os = "linux"))]
+    Monotonic.now()
 }
 
 /// A clock that only moves when it is told to; clones show the same time.

@@ -9,7 +9,7 @@
 //! Layers, downwards only; twins on one line do not use each other:
 //!
 //! ```text
-//! channel, wait_group
+//! channel, wait_group, sched
 //! wait_queue, wake_list
 //! waiter, parker
 //! lock, clock, error
@@ -31,6 +31,7 @@ pub mod clock;
 pub mod error;
 pub mod lock;
 pub mod parker;
+pub mod sched;
 pub mod sys;
 pub mod wait_group;
 pub mod wait_queue;

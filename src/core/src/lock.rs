@@ -18,15 +18,21 @@ use std::ops::{Deref, DerefMut};
 ///
 /// ```text
 /// Channel | Group  ->  Waiter
+/// Seats, RunQueue           (alone: nothing is locked inside them, and they inside nothing)
 /// ```
 ///
-/// A primitive settles waiters while it holds its own lock; a waiter's lock is always the last.
+/// A primitive settles waiters while it holds its own lock; a waiter's lock is always the last. Waking comes after
+/// the unlock, so the scheduler's locks never meet those of a primitive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
     /// State of one channel. Several at once only in address order.
     Channel,
     /// State of one wait group.
     Group,
+    /// Threads that wait for something to do.
+    Seats,
+    /// One queue of the scheduler, or its timers.
+    RunQueue,
     /// State of one waiter. Nothing is ever locked inside it.
     Waiter,
 }

@@ -9,6 +9,10 @@
 //!   may look at while it is not attached to the interpreter, because the outcome may hold a value
 //!   that only attached threads may touch.
 //! * A waiter made before a `fork()` has nobody behind it in the child; nobody can settle it there.
+//! * A waiter serves one wait after the other ([`Waiter::rearm`]), each with a number of its own, its *turn*.
+//!   Its host begins the next turn only when no queue names the waiter any more: the last wait was settled, which
+//!   took it out of its queue, or it was cancelled and the host has taken it out. A timer may be late, and come
+//!   when the next turn has begun; it names the turn it means ([`Waiter::cancel_turn`]).
 //!
 //! The tempting alternative is an atomic word for the claim beside an `UnsafeCell` for the result.
 //! It costs the same two atomic operations, needs unsafe code and a third state in which a canceller
@@ -39,9 +43,15 @@ enum State<T> {
 }
 
 #[derive(Debug)]
+struct Turn<T> {
+    state: State<T>,
+    number: u32,
+}
+
+#[derive(Debug)]
 pub struct Waiter<T> {
     /// What may not happen under it: anything but moving an outcome in or out.
-    state: Lock<State<T>>,
+    turn: Lock<Turn<T>>,
     /// Written once, after `state` became settled; read without the lock.
     settled: AtomicBool,
     /// Which process made it: see [`epoch`].
@@ -52,7 +62,13 @@ impl<T> Waiter<T> {
     #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
         Self {
-            state: Lock::new(Rank::Waiter, State::Waiting),
+            turn: Lock::new(
+                Rank::Waiter,
+                Turn {
+                    state: State::Waiting,
+                    number: 0,
+                },
+            ),
             settled: AtomicBool::new(false),
             epoch: epoch::current(),
         }
@@ -66,11 +82,11 @@ impl<T> Waiter<T> {
         if self.epoch != epoch::current() {
             return Err(outcome);
         }
-        let mut state = self.state.lock();
-        if !matches!(*state, State::Waiting) {
+        let mut turn = self.turn.lock();
+        if !matches!(turn.state, State::Waiting) {
             return Err(outcome);
         }
-        *state = State::Settled(outcome);
+        turn.state = State::Settled(outcome);
         // Under the lock, so that settled implies a readable outcome for whoever sees the flag.
         self.settled.store(true, Ordering::Release);
         Ok(())
@@ -80,12 +96,36 @@ impl<T> Waiter<T> {
     /// false when a peer was first, so that an outcome is there to be taken.
     #[inline]
     pub fn cancel(&self) -> bool {
-        let mut state = self.state.lock();
-        if matches!(*state, State::Waiting) {
-            *state = State::Over;
-            return true;
+        self.turn.lock().cancel()
+    }
+
+    /// As [`Self::cancel`], by somebody who may be late: false also when the turn is not the current one.
+    pub fn cancel_turn(&self, number: u32) -> bool {
+        let mut turn = self.turn.lock();
+        turn.number == number && turn.cancel()
+    }
+
+    /// Whether neither a peer has settled it nor anybody cancelled it.
+    pub fn is_waiting(&self) -> bool {
+        matches!(self.turn.lock().state, State::Waiting)
+    }
+
+    /// The number of the wait that is under way.
+    pub fn turn(&self) -> u32 {
+        self.turn.lock().number
+    }
+
+    /// The host's side: makes the waiter ready for its next wait. What the last one left is given back.
+    ///
+    /// To be called when no queue names this waiter any more, see the invariants.
+    pub fn rearm(&self) -> Option<Outcome<T>> {
+        let mut turn = self.turn.lock();
+        turn.number = turn.number.wrapping_add(1);
+        self.settled.store(false, Ordering::Relaxed);
+        match std::mem::replace(&mut turn.state, State::Waiting) {
+            State::Settled(outcome) => Some(outcome),
+            State::Waiting | State::Over => None,
         }
-        false
     }
 
     /// Whether an outcome was put here at some time. Needs no lock.
@@ -97,11 +137,11 @@ impl<T> Waiter<T> {
     /// Takes the outcome, once.
     #[inline]
     pub fn take(&self) -> Option<Outcome<T>> {
-        let mut state = self.state.lock();
-        match std::mem::replace(&mut *state, State::Over) {
+        let mut turn = self.turn.lock();
+        match std::mem::replace(&mut turn.state, State::Over) {
             State::Settled(outcome) => Some(outcome),
             State::Waiting => {
-                *state = State::Waiting;
+                turn.state = State::Waiting;
                 None
             }
             State::Over => None,
@@ -111,13 +151,23 @@ impl<T> Waiter<T> {
     /// Shows the value of an outcome that nobody took yet, for a garbage collector. `visit` runs
     /// under the lock and may only look. False when the lock is held, by this very thread then.
     pub fn try_visit(&self, visit: &mut dyn FnMut(&T)) -> bool {
-        let Some(state) = self.state.try_lock() else {
+        let Some(turn) = self.turn.try_lock() else {
             return false;
         };
-        if let State::Settled(Outcome::Received(value, _)) = &*state {
+        if let State::Settled(Outcome::Received(value, _)) = &turn.state {
             visit(value);
         }
         true
+    }
+}
+
+impl<T> Turn<T> {
+    fn cancel(&mut self) -> bool {
+        let waiting = matches!(self.state, State::Waiting);
+        if waiting {
+            self.state = State::Over;
+        }
+        waiting
     }
 }
 
@@ -161,6 +211,21 @@ mod tests {
         assert!(!waiter.cancel());
         assert_eq!(waiter.take(), Some(Outcome::Received(1, 0)));
         assert_eq!(waiter.take(), None);
+    }
+
+    #[test]
+    fn a_new_turn_knows_nothing_of_the_last_one() {
+        let waiter = Waiter::new();
+        let first = waiter.turn();
+        waiter.settle(Outcome::Received(1, 0)).unwrap();
+        assert_eq!(waiter.rearm(), Some(Outcome::Received(1, 0)));
+        assert!(!waiter.is_settled());
+        assert!(!waiter.cancel_turn(first), "a timer of the first turn comes late");
+        assert_eq!(waiter.settle(Outcome::Received(2, 1)), Ok(()));
+        assert_eq!(waiter.take(), Some(Outcome::Received(2, 1)));
+        assert_eq!(waiter.rearm(), None);
+        assert!(waiter.cancel_turn(waiter.turn()));
+        assert!(waiter.settle(Outcome::Closed).is_err());
     }
 
     #[test]

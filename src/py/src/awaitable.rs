@@ -14,16 +14,19 @@
 //! * An operation is used once. A value that was not handed over goes with it.
 
 use crate::aio_waiter::AioWaiter;
+use crate::current;
 use crate::deferred;
 use crate::error;
+use crate::goroutine::{Goroutine, flag};
+use crate::goroutine_wait::{Resumed, Start, Wait};
 use crate::guard;
 use crate::host;
 use crate::limit::Limit;
 use crate::loop_host::LoopHost;
 use crate::operation::{Operation, Parked};
 use crate::wake::{ValueWaiter, Waker};
-use gochan_core::sys::Arc;
-use parking_lot::Mutex;
+use gochan_core::clock::{Instant, coarse_now};
+use gochan_core::sys::{Arc, Mutex};
 use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning};
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -41,14 +44,21 @@ enum State {
     New(Operation, Limit),
     /// A task waits.
     Parked(Operation, Limit, Py<AioWaiter>),
+    /// A goroutine waits.
+    Goroutine(Wait),
+    /// `agosched()`: the others have their turn.
+    Yielded,
     /// A step is under way, or the operation is over.
     Over,
+    /// It ended from outside while it waited: what it was, for whoever asks what its goroutine waited for.
+    Aborted(Operation),
 }
 
 /// How one step ended, apart from an error.
 enum Step {
     Return(Py<PyAny>),
-    Yield(Py<AioWaiter>),
+    /// What a task waits for; the awaitable itself for a goroutine.
+    Yield(Py<PyAny>),
 }
 
 impl Awaitable {
@@ -62,6 +72,7 @@ impl Awaitable {
         )
     }
 
+    #[inline]
     fn step(slf: &Bound<'_, Self>) -> PyResult<Step> {
         let py = slf.py();
         let Some(mut state) = slf.get().state.try_lock() else {
@@ -69,22 +80,41 @@ impl Awaitable {
                 "this operation is being awaited by another task already",
             ));
         };
-        match std::mem::replace(&mut *state, State::Over) {
-            State::New(mut operation, limit) => {
-                if let Some(result) = operation.attempt(py)? {
+        if let State::New(operation, limit) = &mut *state {
+            // In place: most operations are over here.
+            match operation.attempt(py) {
+                Ok(None) if !limit.is_now() || matches!(operation, Operation::Yield) => {}
+                Ok(None) => {
+                    let error = timed_out(py, operation, *limit);
+                    *state = State::Over;
+                    return Err(error);
+                }
+                Ok(Some(result)) => {
+                    *state = State::Over;
                     return Ok(Step::Return(result));
                 }
-                if limit.is_now() {
-                    return Err(timed_out(py, &operation, limit));
-                }
-                match park(py, &mut operation, limit)? {
-                    Step::Yield(waiter) => {
-                        *state = State::Parked(operation, limit, waiter.clone_ref(py));
-                        Ok(Step::Yield(waiter))
-                    }
-                    done @ Step::Return(_) => Ok(done),
+                Err(error) => {
+                    *state = State::Over;
+                    return Err(error);
                 }
             }
+        }
+        match std::mem::replace(&mut *state, State::Over) {
+            State::New(operation, limit) => {
+                let (next, step) = Self::park(slf, operation, limit)?;
+                *state = next;
+                Ok(step)
+            }
+            State::Goroutine(wait) => match wait.resume(py)? {
+                Resumed::Done(result) => Ok(Step::Return(result)),
+                Resumed::NotYet(wait) => {
+                    *state = State::Goroutine(wait);
+                    if current::stepped(py).is_none() {
+                        return Err(awaited_elsewhere());
+                    }
+                    Ok(Step::Yield(slf.clone().into_any().unbind()))
+                }
+            },
             State::Parked(mut operation, limit, waiter) => {
                 if !waiter.get().has_ended() {
                     // Not the task that waits: that one is resumed when the wait has ended.
@@ -107,9 +137,69 @@ impl Awaitable {
                     None => Err(PyRuntimeError::new_err("the wait was cancelled")),
                 }
             }
-            State::Over => Err(PyRuntimeError::new_err(
+            State::Yielded => Ok(Step::Return(py.None())),
+            State::Over | State::Aborted(_) => Err(PyRuntimeError::new_err(
                 "cannot await this operation again: an awaitable of gochan works once, make a new one",
             )),
+        }
+    }
+
+    /// The operation has to wait: by the goroutine that this thread resumes, or by an asyncio task.
+    fn park(slf: &Bound<'_, Self>, mut operation: Operation, limit: Limit) -> PyResult<(State, Step)> {
+        let py = slf.py();
+        if let Some(goroutine) = current::stepped(py) {
+            if !host::loop_inside(py)? {
+                return Self::park_goroutine(slf, goroutine, operation, limit);
+            }
+        }
+        if matches!(operation, Operation::Yield) {
+            return Ok((State::Yielded, Step::Yield(py.None())));
+        }
+        match park_task(py, &mut operation, limit)? {
+            Ok(result) => Ok((State::Over, Step::Return(result))),
+            Err(waiter) => {
+                let step = Step::Yield(waiter.clone_ref(py).into_any());
+                Ok((State::Parked(operation, limit, waiter), step))
+            }
+        }
+    }
+
+    fn park_goroutine(
+        slf: &Bound<'_, Self>,
+        goroutine: Bound<'_, Goroutine>,
+        operation: Operation,
+        limit: Limit,
+    ) -> PyResult<(State, Step)> {
+        let py = slf.py();
+        let me = || Step::Yield(slf.clone().into_any().unbind());
+        if matches!(operation, Operation::Yield) {
+            // Marked as woken before it parks: so its place is in the queue at once.
+            goroutine.get().set(flag::GAVE_WAY);
+            goroutine.get().word.wake();
+            return Ok((State::Yielded, me()));
+        }
+        Ok(match Wait::begin(py, goroutine, operation, limit)? {
+            Start::Done(result) => (State::Over, Step::Return(result)),
+            Start::Waits(wait) => (State::Goroutine(wait), me()),
+        })
+    }
+
+    /// Whether `yielded`, which came out of a step of the goroutine, is a park of it.
+    #[inline]
+    pub fn is_parked(yielded: &Bound<'_, PyAny>, goroutine: &Goroutine) -> bool {
+        yielded.is_exact_instance_of::<Self>() && (goroutine.waits() || goroutine.has(flag::GAVE_WAY))
+    }
+
+    /// What a goroutine that awaits this waits for, and since when.
+    pub fn waits_in(&self, py: Python<'_>) -> Option<(String, Instant)> {
+        let state = self.state.try_lock()?;
+        match &*state {
+            State::Goroutine(wait) => Some(wait.describe(py)),
+            State::Aborted(operation) => {
+                let text = format!("{} on {}", operation.names().1, operation.on(py));
+                Some((text, coarse_now()))
+            }
+            _ => None,
         }
     }
 
@@ -121,21 +211,33 @@ impl Awaitable {
             ));
         };
         let old = std::mem::replace(&mut *state, State::Over);
-        drop(state);
-        if let State::Parked(_, _, waiter) = &old {
-            waiter.get().give_up(py);
+        match old {
+            State::Goroutine(wait) => *state = State::Aborted(wait.into_operation()),
+            State::Parked(_, _, waiter) => {
+                drop(state);
+                waiter.get().give_up(py);
+                drop(waiter);
+            }
+            old => {
+                drop(state);
+                drop(old);
+            }
         }
-        drop(old);
         Ok(())
     }
 }
 
-fn park(py: Python<'_>, operation: &mut Operation, limit: Limit) -> PyResult<Step> {
+/// Queues the task that runs in this thread. `Ok`: there was no need to.
+fn park_task(
+    py: Python<'_>,
+    operation: &mut Operation,
+    limit: Limit,
+) -> PyResult<Result<Py<PyAny>, Py<AioWaiter>>> {
     let (_, name) = operation.names();
     let Some(event_loop) = host::running_loop(py)? else {
         return Err(PyRuntimeError::new_err(format!(
-            "{name} on {} has to wait, but no asyncio event loop runs in this thread; \
-             await it in a task, or use the blocking form",
+            "{name} on {} has to wait, but nothing here can: this is no goroutine, and no asyncio event loop runs in this \
+             thread; await it in an `async def` goroutine or a task, or use the blocking form",
             operation.on(py)
         )));
     };
@@ -143,7 +245,7 @@ fn park(py: Python<'_>, operation: &mut Operation, limit: Limit) -> PyResult<Ste
     let waiter = AioWaiter::new(py, host, name)?;
     let place = Arc::new(ValueWaiter::new());
     match operation.park(py, &place, Waker::Asyncio(waiter.clone_ref(py)))? {
-        Parked::Not(result) => return Ok(Step::Return(result)),
+        Parked::Not(result) => return Ok(Ok(result)),
         Parked::In(registration) => waiter.get().queued(registration),
     }
     // The loop may now go to sleep in its selector, which knows nothing of threads that wait for a wake.
@@ -155,7 +257,7 @@ fn park(py: Python<'_>, operation: &mut Operation, limit: Limit) -> PyResult<Ste
             return Err(error);
         }
     }
-    Ok(Step::Yield(waiter))
+    Ok(Err(waiter))
 }
 
 fn awaited_elsewhere() -> PyErr {
@@ -187,7 +289,7 @@ impl Awaitable {
 
     fn send(slf: &Bound<'_, Self>, _value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         match Self::step(slf).map_err(|error| slots::not_a_result(slf.py(), error))? {
-            Step::Yield(waiter) => Ok(waiter.into_any()),
+            Step::Yield(waiter) => Ok(waiter),
             Step::Return(result) => Err(slots::stop_iteration(result.into_bound(slf.py()))),
         }
     }
@@ -227,7 +329,11 @@ impl Awaitable {
             State::Parked(operation, ..) => {
                 format!("<gochan {} waiting on {}>", operation.names().1, operation.on(py))
             }
-            State::Over => "<gochan operation, over>".into(),
+            State::Goroutine(wait) => {
+                let operation = wait.operation();
+                format!("<gochan {} waiting on {}>", operation.names().1, operation.on(py))
+            }
+            State::Over | State::Aborted(_) | State::Yielded => "<gochan operation, over>".into(),
         }
     }
 
@@ -238,7 +344,9 @@ impl Awaitable {
                 operation.traverse(visit)?;
                 visit.call(waiter)
             }
-            Some(State::Over) | None => Ok(()),
+            Some(State::Goroutine(wait)) => wait.traverse(visit),
+            Some(State::Aborted(operation)) => operation.traverse(visit),
+            Some(State::Over | State::Yielded) | None => Ok(()),
         }
     }
 
@@ -267,7 +375,7 @@ impl Drop for Awaitable {
 /// Nobody can await it any more.
 fn end(py: Python<'_>, state: State) {
     match state {
-        State::Over => {}
+        State::Over | State::Yielded | State::Aborted(_) | State::Goroutine(_) => {}
         State::New(operation, _) => never_awaited(py, &operation),
         // A coroutine that was destroyed while it waited: its place in the queue goes.
         State::Parked(_, _, waiter) => waiter.get().give_up(py),

@@ -4,12 +4,14 @@
 //! it is detached it looks only at [`Waiter::is_settled`](gochan_core::Waiter::is_settled), never at a
 //! value. A main thread is woken by signals too, so that Ctrl-C works at once.
 
+use crate::announce;
 use crate::deferred;
 use crate::error;
 use crate::goroutine;
 use crate::host;
 use crate::limit::Limit;
 use crate::operation::{Operation, Parked};
+use crate::runner;
 use crate::wake::{ValueWaiter, Waker};
 use gochan_core::clock::{Clock, Instant, Monotonic};
 use gochan_core::parker::{Parker, Woken};
@@ -51,10 +53,12 @@ pub fn wait_after_attempt(py: Python<'_>, mut operation: Operation, limit: Limit
         Parked::Not(result) => return Ok(result),
         Parked::In(registration) => registration,
     };
-    let _state = goroutine::Waiting::enter();
+    let _record = goroutine::Waiting::enter(py, &operation);
+    // Whoever is stepped on this thread besides goes on elsewhere.
+    runner::leave(py);
     let look = signals_arrive_here(py);
     loop {
-        match py.detach(|| sleep(&waiter, &parker, deadline, look)) {
+        match announce::detach(py, || sleep(&waiter, &parker, deadline, look)) {
             Slept::Settled => {
                 deferred::pass_on();
                 if look {
@@ -119,7 +123,7 @@ fn timed_out(py: Python<'_>, operation: &Operation, limit: Limit) -> PyErr {
 }
 
 /// Whether Python runs its signal handlers in this thread.
-fn signals_arrive_here(py: Python<'_>) -> bool {
+pub fn signals_arrive_here(py: Python<'_>) -> bool {
     #[cfg(target_os = "linux")]
     {
         let _ = py;

@@ -58,6 +58,12 @@ pub fn flush() {
     }
 }
 
+/// Whether somebody waits to be unparked.
+#[inline]
+pub fn has_some() -> bool {
+    Deferred::get_if_used().is_some()
+}
+
 /// Unparks the next one. To be called by a thread that was woken, once it has the GIL.
 #[inline]
 pub fn pass_on() {
@@ -233,7 +239,7 @@ impl Deferred {
 
 /// Signals are for the threads of the program, which may wait for one with `sigwait`; a hidden thread
 /// that takes it instead would end the process.
-fn block_all_signals() {
+pub fn block_all_signals() {
     #[cfg(unix)]
     // SAFETY: a zeroed set is valid storage, which `sigfillset` fills; this thread only.
     unsafe {

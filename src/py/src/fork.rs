@@ -5,7 +5,7 @@
 //! run between ours, and would wait for us with the GIL held. Locks over Python objects need no care:
 //! only attached threads take them, and the forking thread is the attached one.
 
-use crate::{deferred, goroutine, report, threads};
+use crate::{aio, announce, current, deferred, monitor, report, scope, world};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -13,8 +13,12 @@ use pyo3::types::PyDict;
 fn after_in_child() {
     gochan_core::waiter::epoch::forked();
     deferred::after_fork_in_child();
-    threads::after_fork_in_child();
-    goroutine::after_fork_in_child();
+    world::after_fork_in_child();
+    monitor::after_fork_in_child();
+    scope::after_fork_in_child();
+    current::after_fork_in_child();
+    announce::after_fork_in_child();
+    aio::after_fork_in_child();
     report::after_fork_in_child();
 }
 

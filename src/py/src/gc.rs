@@ -24,6 +24,7 @@ pub fn visit_waker(visit: PyVisit<'_>, waker: &Waker) -> Result<(), PyTraverseEr
     match waker {
         Waker::Thread(_) => Ok(()),
         Waker::Asyncio(waiter) => visit.call(waiter),
+        Waker::Goroutine(routine) => visit_value(visit, routine.value()),
     }
 }
 

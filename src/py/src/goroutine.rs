@@ -1,18 +1,25 @@
-//! The handle of a goroutine.
+//! The handle of a goroutine, which is the goroutine: a function on a thread, or a coroutine that is resumed.
 //!
 //! Invariants:
-//! * `end` is written once, before `ended` is closed; whoever finds `ended` closed finds an end.
-//! * An error that nobody looked at is reported exactly once: whoever sets `looked` first has it. It
+//! * The end is written once, before whoever waits for it is told; who finds the goroutine done finds an end.
+//! * An error that nobody looked at is reported exactly once: whoever sets `LOOKED` first has it. It
 //!   is reported when the last handle goes (the running job holds one), or at exit.
+//! * `body` belongs to whoever has the right to resume the goroutine: see `park_word` of the core.
 
 use crate::awaitable::Awaitable;
 use crate::block;
 use crate::chan::{ChanBase, RecvChan};
+use crate::coroutine;
+use crate::current;
 use crate::guard;
 use crate::limit::Limit;
 use crate::operation::{Ask, Operation};
 use crate::report;
-use crate::wake::ChanCore;
+use crate::scope::{self, Scope};
+use crate::wait_group::WaitGroup;
+use crate::wake::{ChanCore, ValueWaiter};
+use gochan_core::clock::{Instant, coarse_now};
+use gochan_core::sched::park_word::{ParkWord, Standing};
 use gochan_core::sys::Arc;
 use gochan_core::waiter::epoch;
 use parking_lot::Mutex;
@@ -21,22 +28,27 @@ use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::pyclass_init::PyClassInitializer;
-use std::cell::RefCell;
+use pyo3::types::PyString;
+use std::cell::UnsafeCell;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
-
-const RUNNABLE: u8 = 0;
-const RUNNING: u8 = 1;
-const WAITING: u8 = 2;
-const DONE: u8 = 3;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
-/// Goroutines that were started and have not ended.
-static ACTIVE: AtomicUsize = AtomicUsize::new(0);
 
-thread_local! {
-    /// State of the goroutine that runs on this thread.
-    static CURRENT: RefCell<Option<Arc<AtomicU8>>> = const { RefCell::new(None) };
+/// Bits of `Goroutine::flags`.
+pub mod flag {
+    /// Somebody has seen the error.
+    pub const LOOKED: u8 = 1;
+    /// Ctrl-C came for it: the next step throws KeyboardInterrupt into it.
+    pub const INTERRUPTED: u8 = 2;
+    /// `goexit()` was called in it: every operation of gochan raises until it has ended.
+    pub const EXITING: u8 = 4;
+    /// It is the main of a `run()`.
+    pub const MAIN: u8 = 32;
+    /// It ended by `goexit()`.
+    pub const EXITED: u8 = 16;
+    /// It gave way: its next place is at the end of the shared queue.
+    pub const GAVE_WAY: u8 = 8;
 }
 
 /// Handle of one goroutine: joining it is optional, its error is never lost.
@@ -44,21 +56,57 @@ thread_local! {
 #[derive(Debug)]
 pub struct Goroutine {
     id: u64,
-    /// Without the id.
-    name: String,
-    /// Where `go` was called: code object and line. No text is made before somebody asks.
+    /// The function's qualified name.
+    name: Py<PyString>,
+    /// Where `go` was called: code object and offset in it. No text is made before somebody asks.
     started: Option<(Py<PyAny>, i32)>,
-    state: Arc<AtomicU8>,
-    /// The process it was started in: a fork in a goroutine leaves the child none to count.
-    epoch: u32,
-    /// Closed when the goroutine has ended. Nothing is ever sent on it.
-    ended: Arc<ChanCore>,
-    /// The channel object for `ended`, once somebody asked for it; then it is what shows `ended` to
+    scope: Option<Arc<Scope>>,
+    /// What is resumed; none for a function on a thread, and after the end.
+    body: UnsafeCell<Option<Body>>,
+    /// Serves all its waits, one after the other. Made at the first.
+    waiter: OnceLock<Arc<ValueWaiter>>,
+    /// Whether `waiter` is in use.
+    waits: AtomicBool,
+    /// What it waits for in a blocking form. An `async def` goroutine that awaits keeps none: its chain of
+    /// awaits leads there.
+    blocked: Mutex<Option<Blocked>>,
+    ending: Mutex<Ending>,
+    /// The channel object for the end, once somebody asked for it; then it is what shows the channel to
     /// the collector. It does not hold the handle: seeing the end is not seeing the error.
     done: OnceLock<Py<RecvChan>>,
-    /// What may not happen under it: a drop, any Python.
-    end: Mutex<End>,
-    looked: AtomicBool,
+    /// The process it was started in: a fork in a goroutine leaves the child none to count.
+    epoch: u32,
+    pub word: ParkWord,
+    flags: AtomicU8,
+}
+
+// SAFETY: all of it is but `body`, which only the one attached thread that has the right to resume the goroutine
+// changes; the collector reads it while no other thread runs Python.
+unsafe impl Sync for Goroutine {}
+// SAFETY: as above.
+unsafe impl Send for Goroutine {}
+
+#[derive(Debug)]
+pub struct Body {
+    pub coroutine: Py<PyAny>,
+    pub context: Py<PyAny>,
+    /// Told of the end.
+    pub group: Option<Py<WaitGroup>>,
+}
+
+#[derive(Debug)]
+struct Blocked {
+    what: &'static str,
+    on: String,
+    since: Instant,
+}
+
+/// What may not happen under its lock: a drop, any Python.
+#[derive(Debug)]
+struct Ending {
+    end: End,
+    /// Closed at the end; nothing is ever sent on it. Made when somebody wants to wait.
+    ended: Option<Arc<ChanCore>>,
 }
 
 #[derive(Debug)]
@@ -70,79 +118,181 @@ pub enum End {
 }
 
 impl Goroutine {
-    pub fn new(name: String, started: Option<(Py<PyAny>, i32)>) -> Self {
+    pub fn new(name: Py<PyString>, started: Option<(Py<PyAny>, i32)>, scope: Option<Arc<Scope>>) -> Self {
         Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             name,
             started,
-            state: Arc::new(AtomicU8::new(RUNNABLE)),
-            epoch: epoch::current(),
-            ended: Arc::new(ChanCore::new(0)),
+            scope,
+            body: UnsafeCell::new(None),
+            waiter: OnceLock::new(),
+            waits: AtomicBool::new(false),
+            blocked: Mutex::new(None),
+            ending: Mutex::new(Ending {
+                end: End::Open,
+                ended: None,
+            }),
             done: OnceLock::new(),
-            end: Mutex::new(End::Open),
-            looked: AtomicBool::new(false),
+            epoch: epoch::current(),
+            word: ParkWord::new(),
+            flags: AtomicU8::new(0),
         }
     }
 
-    /// It runs, on this thread.
-    pub fn begin(&self) {
-        self.state.store(RUNNING, Ordering::Relaxed);
-        CURRENT.with_borrow_mut(|current| *current = Some(Arc::clone(&self.state)));
+    /// What is resumed.
+    ///
+    /// # Safety
+    /// The caller is attached and has the right to resume the goroutine, or it stands in no queue yet. The
+    /// reference is not used after that right went on.
+    #[inline]
+    #[allow(clippy::mut_from_ref)]
+    pub unsafe fn body(&self) -> &mut Option<Body> {
+        // SAFETY: the caller's promise.
+        unsafe { &mut *self.body.get() }
     }
 
-    pub fn ended(&self) -> &Arc<ChanCore> {
-        &self.ended
+    pub fn scope(&self) -> Option<&Arc<Scope>> {
+        self.scope.as_ref()
+    }
+
+    /// Whether its `run()` is over: it is never resumed again.
+    #[inline]
+    pub fn is_abandoned(&self) -> bool {
+        self.scope.as_ref().is_some_and(|scope| scope.is_over())
+    }
+
+    #[inline]
+    pub fn has(&self, flag: u8) -> bool {
+        self.flags.load(Ordering::Relaxed) & flag != 0
+    }
+
+    /// True if it was not set before.
+    #[inline]
+    pub fn set(&self, flag: u8) -> bool {
+        self.flags.fetch_or(flag, Ordering::AcqRel) & flag == 0
+    }
+
+    /// True if it was set before.
+    #[inline]
+    pub fn unset(&self, flag: u8) -> bool {
+        self.flags.fetch_and(!flag, Ordering::AcqRel) & flag != 0
+    }
+
+    #[inline]
+    pub fn waiter(&self) -> &Arc<ValueWaiter> {
+        self.waiter.get_or_init(|| Arc::new(ValueWaiter::new()))
+    }
+
+    /// Whether it is in a wait with its own waiter. Written by the thread that steps it.
+    #[inline]
+    pub fn waits(&self) -> bool {
+        self.waits.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub fn set_waits(&self, waits: bool) {
+        self.waits.store(waits, Ordering::Relaxed);
+    }
+
+    /// It runs, on this thread, to its end.
+    pub fn begin(slf: &Bound<'_, Self>) {
+        slf.get().word.start();
+        current::set_goroutine(Some(slf));
+    }
+
+    pub fn has_ended(&self) -> bool {
+        !matches!(self.ending.lock().end, End::Open)
+    }
+
+    /// The channel that is closed at the end.
+    pub fn ended(&self) -> Arc<ChanCore> {
+        let mut ending = self.ending.lock();
+        if let Some(ended) = &ending.ended {
+            return Arc::clone(ended);
+        }
+        let ended = Arc::new(ChanCore::new(0));
+        if !matches!(ending.end, End::Open) {
+            // Nobody can be waiting on it yet.
+            let _ = ended.close();
+        }
+        ending.ended = Some(Arc::clone(&ended));
+        ended
     }
 
     pub fn id(&self) -> u64 {
         self.id
     }
 
-    pub fn full_name(&self) -> String {
-        format!("{}-{}", self.name, self.id)
+    pub fn full_name(&self, py: Python<'_>) -> String {
+        let name = self.name.bind(py).to_string_lossy().into_owned();
+        // Without the names of the functions it was defined in.
+        let name = name
+            .rsplit_once("<locals>.")
+            .map_or(name.as_str(), |(_, name)| name);
+        format!("{name}-{}", self.id)
     }
 
     /// `FILE:LINE in FUNCTION` of the call of `go`.
     pub fn start_site(&self, py: Python<'_>) -> String {
-        let Some((code, line)) = &self.started else {
+        let Some((code, offset)) = &self.started else {
             return "an unknown place".into();
         };
         let part = |name| {
             code.getattr(py, name)
                 .map_or_else(|_| "?".to_owned(), |text| text.to_string())
         };
+        // SAFETY: attached; made from a frame's code object.
+        let line = unsafe { ffi::PyCode_Addr2Line(code.as_ptr().cast(), *offset) };
         format!("{}:{line} in {}", part("co_filename"), part("co_name"))
     }
 
-    pub fn describe(&self, py: Python<'_>) -> String {
-        let state = self.state_name();
-        let error = match &*self.end.lock() {
+    pub fn describe(slf: &Bound<'_, Self>) -> String {
+        let (py, this) = (slf.py(), slf.get());
+        let error = match &this.ending.lock().end {
             End::Error(error, _) => Some(error.clone_ref(py)),
             End::Open | End::Value(_) => None,
         };
         let end = error.map_or_else(String::new, |error| {
             format!(", raised {}", type_name(error.bind(py)))
         });
+        let wait = Self::waits_in(slf).map_or_else(String::new, |(what, since)| {
+            let seconds = coarse_now().saturating_since(since).as_secs_f64();
+            format!(" in {what} for {seconds:.1} s")
+        });
         format!(
-            "<gochan.Goroutine {} {state}{end}, started at {}>",
-            self.full_name(),
-            self.start_site(py)
+            "<gochan.Goroutine {} {}{wait}{end}, started at {}>",
+            this.full_name(py),
+            this.state_name(),
+            this.start_site(py)
         )
     }
 
+    /// The operation it waits in, and since when.
+    pub fn waits_in(slf: &Bound<'_, Self>) -> Option<(String, Instant)> {
+        let this = slf.get();
+        if let Some(blocked) = &*this.blocked.lock() {
+            return Some((format!("{} on {}", blocked.what, blocked.on), blocked.since));
+        }
+        if this.word.standing() != Standing::Parked {
+            return None;
+        }
+        coroutine::waits_in(slf)
+    }
+
     fn state_name(&self) -> &'static str {
-        match self.state.load(Ordering::Relaxed) {
-            RUNNABLE => "runnable",
-            RUNNING => "running",
-            WAITING => "waiting",
-            _ => "done",
+        match self.word.standing() {
+            Standing::Runnable => "runnable",
+            Standing::Running if self.blocked.lock().is_some() => "waiting",
+            Standing::Running => "running",
+            Standing::Parked => "waiting",
+            Standing::Done => "done",
         }
     }
 
     /// Marks the error as seen. True for the first look at an error.
     pub fn look(slf: &Bound<'_, Self>) -> bool {
         let this = slf.get();
-        if !matches!(*this.end.lock(), End::Error(..)) || this.looked.swap(true, Ordering::AcqRel) {
+        if !matches!(this.ending.lock().end, End::Error(..)) || !this.set(flag::LOOKED) {
             return false;
         }
         report::forget(this.id);
@@ -151,7 +301,7 @@ impl Goroutine {
 
     /// The error, with its traceback as it was when the goroutine ended.
     pub fn error<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        let (error, traceback) = match &*self.end.lock() {
+        let (error, traceback) = match &self.ending.lock().end {
             End::Error(error, traceback) => (
                 error.clone_ref(py),
                 traceback.as_ref().map(|traceback| traceback.clone_ref(py)),
@@ -169,7 +319,7 @@ impl Goroutine {
         if let Some(error) = slf.get().error(py) {
             return Err(PyErr::from_value(error));
         }
-        match &*slf.get().end.lock() {
+        match &slf.get().ending.lock().end {
             End::Value(value) => Ok(value.clone_ref(py)),
             End::Open | End::Error(..) => Ok(py.None()),
         }
@@ -181,19 +331,41 @@ impl Goroutine {
         slf.get().error(py).map_or_else(|| py.None(), Bound::unbind)
     }
 
+    /// It has ended.
     pub fn finish(slf: &Bound<'_, Self>, end: End) {
         let this = slf.get();
         let failed = matches!(end, End::Error(..));
-        *this.end.lock() = end;
-        this.state.store(DONE, Ordering::Release);
-        CURRENT.with_borrow_mut(|current| *current = None);
+        let ended = {
+            let mut ending = this.ending.lock();
+            let open = std::mem::replace(&mut ending.end, end);
+            debug_assert!(matches!(open, End::Open), "a goroutine ends once");
+            ending.ended.clone()
+        };
+        this.word.end();
+        if this.unset(flag::EXITING) {
+            this.set(flag::EXITED);
+            coroutine::exit_is_over();
+        }
         if this.epoch == epoch::current() {
-            ACTIVE.fetch_sub(1, Ordering::AcqRel);
+            scope::ended(this.scope.as_ref());
         }
         if failed {
             report::remember(slf);
         }
-        let _ = this.ended.close();
+        if let Some(ended) = ended {
+            let _ = ended.close();
+        }
+        if this.has(flag::MAIN) {
+            // Its thread may be asleep, when another one resumed main last.
+            if let Some(scope) = &this.scope {
+                scope.home.unpark();
+            }
+        }
+    }
+
+    /// It never began.
+    pub fn never_began(&self) {
+        scope::ended(self.scope.as_ref());
     }
 
     fn ask(slf: Bound<'_, Self>, ask: Ask, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
@@ -217,8 +389,8 @@ impl Goroutine {
 
     /// The function's name and the id.
     #[getter]
-    fn name(&self) -> String {
-        self.full_name()
+    fn name(&self, py: Python<'_>) -> String {
+        self.full_name(py)
     }
 
     /// "runnable", "running", "waiting" (in an operation of gochan) or "done".
@@ -231,7 +403,7 @@ impl Goroutine {
     #[getter]
     fn done(&self, py: Python<'_>) -> PyResult<Py<RecvChan>> {
         if self.done.get().is_none() {
-            let owner = ChanBase::owner_of(&self.ended);
+            let owner = ChanBase::owner_of(&self.ended());
             let new = Py::new(py, PyClassInitializer::from(owner).add_subclass(RecvChan))?;
             // Not `get_or_init`, whose other callers would wait for it with the GIL held. From here to
             // the end of the `set` no collection can begin, so none sees two owners of one core.
@@ -296,8 +468,8 @@ impl Goroutine {
         true
     }
 
-    fn __repr__(&self, py: Python<'_>) -> String {
-        self.describe(py)
+    fn __repr__(slf: &Bound<'_, Self>) -> String {
+        Self::describe(slf)
     }
 
     #[allow(clippy::unused_self)]
@@ -308,14 +480,29 @@ impl Goroutine {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        match self.done.get() {
-            Some(done) => visit.call(done)?,
-            None => crate::gc::visit_chan(visit, &self.ended)?,
+        visit.call(&self.name)?;
+        // SAFETY: attached, and the collector runs: nobody changes it now.
+        if let Some(body) = unsafe { &*self.body.get() } {
+            visit.call(&body.coroutine)?;
+            visit.call(&body.context)?;
+            visit.call(&body.group)?;
         }
-        let Some(end) = self.end.try_lock() else {
+        if let Some(waiter) = self.waiter.get() {
+            let mut result = Ok(());
+            waiter.try_visit(&mut |value| result = crate::gc::visit_value(visit, value));
+            result?;
+        }
+        if let Some(done) = self.done.get() {
+            visit.call(done)?;
+        }
+        let Some(ending) = self.ending.try_lock() else {
             return Ok(());
         };
-        match &*end {
+        match (&ending.ended, self.done.get()) {
+            (Some(ended), None) => crate::gc::visit_chan(visit, ended)?,
+            _ => {}
+        }
+        match &ending.end {
             End::Open => Ok(()),
             End::Value(value) => visit.call(value),
             End::Error(error, traceback) => {
@@ -326,12 +513,19 @@ impl Goroutine {
     }
 
     fn __clear__(&self) {
-        let end = std::mem::replace(&mut *self.end.lock(), End::Open);
-        drop(end);
-        // A goroutine that runs is held by its thread; so this one has ended, or never began, and
-        // nobody can be waiting who is not part of the same garbage.
-        if self.done.get().is_none() {
-            self.ended.clear();
+        // A goroutine that runs is held by its thread or its queue; so this one was closed by its finalizer, has ended, or
+        // never began.
+        // SAFETY: attached; nobody has the right to resume it any more.
+        let body = unsafe { (*self.body.get()).take() };
+        let (end, ended) = {
+            let mut ending = self.ending.lock();
+            let end = std::mem::replace(&mut ending.end, End::Open);
+            (end, ending.ended.clone())
+        };
+        drop((body, end));
+        // Nobody can be waiting who is not part of the same garbage.
+        if let (Some(ended), None) = (ended, self.done.get()) {
+            ended.clear();
         }
     }
 }
@@ -344,51 +538,39 @@ pub fn set_traceback(error: &Bound<'_, PyAny>, traceback: Option<&Bound<'_, PyAn
     unsafe { ffi::PyException_SetTraceback(error.as_ptr(), traceback) };
 }
 
-/// The state of this thread's goroutine is "waiting" for as long as this lives.
+/// The record of a blocking wait, on this thread's goroutine, for as long as this lives.
 #[derive(Debug)]
-pub struct Waiting(());
+pub struct Waiting<'py>(Option<Bound<'py, Goroutine>>);
 
-impl Waiting {
-    pub fn enter() -> Self {
-        set_current_state(WAITING);
-        Self(())
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        set_current_state(RUNNING);
-    }
-}
-
-fn set_current_state(state: u8) {
-    CURRENT.with_borrow(|current| {
-        if let Some(current) = current {
-            current.store(state, Ordering::Relaxed);
+impl<'py> Waiting<'py> {
+    pub fn enter(py: Python<'py>, operation: &Operation) -> Self {
+        let goroutine = current::goroutine(py);
+        if let Some(goroutine) = &goroutine {
+            let blocked = Blocked {
+                what: operation.names().0,
+                on: operation.on(py),
+                since: coarse_now(),
+            };
+            let old = goroutine.get().blocked.lock().replace(blocked);
+            drop(old);
         }
-    });
+        Self(goroutine)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(goroutine) = &self.0 {
+            let old = goroutine.get().blocked.lock().take();
+            drop(old);
+        }
+    }
 }
 
 /// The number of goroutines that exist, the caller's own included.
 #[pyfunction]
 pub fn num_goroutine() -> usize {
-    ACTIVE.load(Ordering::Acquire) + 1
-}
-
-/// A goroutine is about to exist.
-pub fn began() {
-    ACTIVE.fetch_add(1, Ordering::AcqRel);
-}
-
-/// ... but no thread could be had for it.
-pub fn never_began() {
-    ACTIVE.fetch_sub(1, Ordering::AcqRel);
-}
-
-/// In a forked child there are none.
-pub fn after_fork_in_child() {
-    ACTIVE.store(0, Ordering::Release);
-    CURRENT.with_borrow_mut(|current| *current = None);
+    scope::count()
 }
 
 pub fn type_name(object: &Bound<'_, PyAny>) -> String {
@@ -422,10 +604,11 @@ unsafe extern "C" fn finalize(object: *mut ffi::PyObject) {
     Python::try_attach(|py| {
         // SAFETY: the slot is called with an instance of its type, which is alive.
         let goroutine = unsafe { Bound::from_borrowed_ptr(py, object).cast_into_unchecked::<Goroutine>() };
-        if goroutine.get().looked.load(Ordering::Acquire) {
-            return;
+        if !goroutine.get().has_ended() {
+            guard::with_error_aside(py, || coroutine::collected(&goroutine));
+        } else if !goroutine.get().has(flag::LOOKED) {
+            guard::with_error_aside(py, || report::report(&goroutine));
         }
-        guard::with_error_aside(py, || report::report(&goroutine));
     });
 }
 

@@ -13,10 +13,10 @@
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyDict, PyString, PyTuple};
 
 /// Sleeps for ever when it is dropped, which only a forced unwind does.
-struct NeverReturn;
+pub struct NeverReturn;
 
 impl Drop for NeverReturn {
     fn drop(&mut self) {
@@ -56,6 +56,39 @@ pub fn call<'py, const N: usize>(
     let guard = NeverReturn;
     // SAFETY: attached, live objects; the result is a new reference or null with an error.
     let result = unsafe { function(callable.as_ptr(), arguments.as_ptr(), N, std::ptr::null_mut()) };
+    std::mem::forget(guard);
+    // SAFETY: as above.
+    unsafe { Bound::from_owned_ptr_or_err(callable.py(), result) }
+}
+
+type Call = unsafe extern "C-unwind" fn(
+    *mut ffi::PyObject,
+    *mut ffi::PyObject,
+    *mut ffi::PyObject,
+) -> *mut ffi::PyObject;
+
+/// `callable(*arguments, **keywords)`, safe in threads that the interpreter lets go of.
+pub fn call_with<'py>(
+    callable: &Bound<'py, PyAny>,
+    arguments: &Bound<'py, PyTuple>,
+    keywords: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    gochan_core::lock::assert_none_held("calling Python");
+    // SAFETY: the same function under an ABI that differs only in that unwinding is allowed.
+    let function = std::hint::black_box(unsafe {
+        std::mem::transmute::<
+            unsafe extern "C" fn(
+                *mut ffi::PyObject,
+                *mut ffi::PyObject,
+                *mut ffi::PyObject,
+            ) -> *mut ffi::PyObject,
+            Call,
+        >(ffi::PyObject_Call)
+    });
+    let keywords = keywords.map_or(std::ptr::null_mut(), Bound::as_ptr);
+    let guard = NeverReturn;
+    // SAFETY: attached, live objects; the result is a new reference or null with an error.
+    let result = unsafe { function(callable.as_ptr(), arguments.as_ptr(), keywords) };
     std::mem::forget(guard);
     // SAFETY: as above.
     unsafe { Bound::from_owned_ptr_or_err(callable.py(), result) }

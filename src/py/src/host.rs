@@ -1,5 +1,6 @@
 //! Which host is it that wants to wait? Asked only when something really has to wait.
 
+use crate::current;
 use crate::error;
 use crate::operation::Operation;
 use pyo3::prelude::*;
@@ -40,6 +41,41 @@ pub fn running_loop(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
     Ok((!running.is_none()).then_some(running))
 }
 
+/// Whether an event loop was started inside of the goroutine that this thread resumes, so that a task of that loop is
+/// what wants to wait. Cheap where no loop ever ran in this thread, because every park of a goroutine asks.
+#[inline]
+pub fn loop_inside(py: Python<'_>) -> PyResult<bool> {
+    if !may_run_loop(py)? {
+        return Ok(false);
+    }
+    Ok(running_loop(py)?.is_some_and(|running| running.as_ptr() != current::outer_loop()))
+}
+
+/// Up to 3.11 asyncio notes its running loop in the thread's dictionary, and asking asyncio for it costs a system call
+/// (to find out about forks); so look whether there is a note at all.
+#[cfg(not(Py_3_12))]
+fn may_run_loop(py: Python<'_>) -> PyResult<bool> {
+    let key = pyo3::intern!(py, "__asyncio_running_event_loop__");
+    // SAFETY: attached; a borrowed dictionary, or null when the thread has none.
+    unsafe {
+        let state = pyo3::ffi::PyThreadState_GetDict();
+        if state.is_null() {
+            return Ok(false);
+        }
+        let note = pyo3::ffi::PyDict_GetItemWithError(state, key.as_ptr());
+        if note.is_null() && !pyo3::ffi::PyErr_Occurred().is_null() {
+            return Err(PyErr::fetch(py));
+        }
+        Ok(!note.is_null())
+    }
+}
+
+#[cfg(Py_3_12)]
+#[allow(clippy::unnecessary_wraps)]
+fn may_run_loop(_py: Python<'_>) -> PyResult<bool> {
+    Ok(true)
+}
+
 /// Whether this thread runs a trio loop.
 fn in_trio(py: Python<'_>) -> PyResult<bool> {
     let (Some(_), Some(sniffio)) = (imported(py, "trio")?, imported(py, "sniffio")?) else {
@@ -71,18 +107,23 @@ fn in_ipython_cell(py: Python<'_>) -> PyResult<bool> {
     main.eq(threading.call_method0("get_ident")?)
 }
 
-/// Refuses to block a thread that runs an event loop.
-pub fn refuse_in_event_loop(py: Python<'_>, operation: &Operation) -> PyResult<()> {
-    let host = if running_loop(py)?.is_some() {
+/// The event loop that this thread runs and must not be kept from.
+pub fn event_loop_name(py: Python<'_>) -> PyResult<Option<&'static str>> {
+    let name = if running_loop(py)?.is_some() {
         "asyncio"
     } else if in_trio(py)? {
         "trio"
     } else {
+        return Ok(None);
+    };
+    Ok((!in_ipython_cell(py)?).then_some(name))
+}
+
+/// Refuses to block a thread that runs an event loop.
+pub fn refuse_in_event_loop(py: Python<'_>, operation: &Operation) -> PyResult<()> {
+    let Some(host) = event_loop_name(py)? else {
         return Ok(());
     };
-    if in_ipython_cell(py)? {
-        return Ok(());
-    }
     let (blocking, _) = operation.names();
     let (on, advice) = (operation.on(py), operation.advice());
     Err(error::blocking(

@@ -3,10 +3,13 @@
 //! `gochan/_threads.py` makes the call, so that no Rust frame stands below a user's function; this
 //! hands it what to call and takes the end.
 
-use crate::goroutine::{End, Goroutine, set_traceback};
+use crate::coroutine;
+use crate::current;
+use crate::goroutine::{Body, End, Goroutine, set_traceback};
 use crate::guard;
-use crate::spawn::unsupported_coroutine;
+use crate::spawn;
 use crate::wait_group::WaitGroup;
+use crate::world::{self, Routine};
 use parking_lot::Mutex;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
@@ -19,6 +22,8 @@ use pyo3::types::{PyDict, PyTuple};
 #[derive(Debug)]
 pub struct Job {
     work: Mutex<Option<Work>>,
+    /// The context it runs in, once it has begun.
+    context: Mutex<Option<Py<PyAny>>>,
     /// Given up when the job has ended, so that the handle can go.
     party: Mutex<Option<Party>>,
 }
@@ -51,8 +56,10 @@ impl Job {
             .as_ref()
             .map(|party| party.goroutine.clone_ref(py));
         if let Some(goroutine) = goroutine {
-            goroutine.get().begin();
+            Goroutine::begin(goroutine.bind(py));
         }
+        let old = self.context.lock().replace(work.context.clone_ref(py));
+        drop(old);
         PyTuple::new(
             py,
             [
@@ -67,14 +74,9 @@ impl Job {
     /// The function returned.
     fn finish(&self, value: Bound<'_, PyAny>) {
         let py = value.py();
-        // SAFETY: attached, a live object.
-        if unsafe { ffi::PyCoro_CheckExact(value.as_ptr()) } == 1 {
+        if spawn::is_coroutine(&value) {
             // Seen only now: the function is not `async def` itself, but returned a coroutine.
-            if let Err(failed) = value.call_method0("close") {
-                failed.write_unraisable(py, Some(&value));
-            }
-            let error = unsupported_coroutine().into_value(py).into_any();
-            self.end(py, End::Error(error, None));
+            self.go_on_as(&value);
         } else {
             self.end(py, End::Value(value.unbind()));
         }
@@ -84,6 +86,10 @@ impl Job {
     /// user's business, and it would keep the job alive.
     fn fail(&self, error: Bound<'_, PyAny>) {
         let py = error.py();
+        if coroutine::is_goexit(py, &error) {
+            self.end(py, End::Value(py.None()));
+            return;
+        }
         let rest = Self::rest_of_traceback(&error);
         set_traceback(&error, rest.as_ref());
         self.end(py, End::Error(error.unbind(), rest.map(Bound::unbind)));
@@ -95,6 +101,9 @@ impl Job {
             visit.call(&work.function)?;
             visit.call(&work.args)?;
             visit.call(&work.kwargs)?;
+        }
+        if let Some(context) = self.context.try_lock().as_deref() {
+            visit.call(context)?;
         }
         if let Some(Some(party)) = self.party.try_lock().as_deref() {
             visit.call(&party.goroutine)?;
@@ -108,6 +117,7 @@ impl Job {
     pub fn new(work: Work) -> Self {
         Self {
             work: Mutex::new(Some(work)),
+            context: Mutex::new(None),
             party: Mutex::new(None),
         }
     }
@@ -116,6 +126,38 @@ impl Job {
     pub fn arm(&self, goroutine: Py<Goroutine>, group: Option<Py<WaitGroup>>) {
         let old = self.party.lock().replace(Party { goroutine, group });
         drop(old);
+    }
+
+    /// The goroutine is a coroutine from here on, with the context it began with.
+    fn go_on_as(&self, coroutine: &Bound<'_, PyAny>) {
+        let py = coroutine.py();
+        let Some(Party { goroutine, group }) = self.party.lock().take() else {
+            return;
+        };
+        let goroutine = goroutine.into_bound(py);
+        let context = self.context.lock().take();
+        let Some(context) = context else { return };
+        let body = Body {
+            coroutine: coroutine.clone().unbind(),
+            context,
+            group,
+        };
+        // It was running on this thread, and is runnable from now on.
+        goroutine.get().word.requeue();
+        coroutine::attach(&goroutine, body);
+        current::set_goroutine(None);
+        if let Err(error) = world::ready_new(py, Routine::new(goroutine)) {
+            // It waits in the queue for the next who comes.
+            error.write_unraisable(py, Some(coroutine));
+        }
+    }
+
+    /// Whether its `run()` is over before it began.
+    pub fn is_abandoned(&self) -> bool {
+        let party = self.party.lock();
+        party
+            .as_ref()
+            .is_some_and(|party| party.goroutine.get().is_abandoned())
     }
 
     /// It never began.

@@ -17,31 +17,44 @@
 
 #![allow(unsafe_code)] // The only crate that has any; each block says why it may.
 
+mod aio;
 mod aio_waiter;
+mod announce;
 mod awaitable;
 mod bell;
 mod block;
 mod chan;
 mod chan_iter;
 mod chan_type;
+mod coroutine;
+mod current;
 mod deferred;
 mod error;
+mod exit;
 mod fork;
 mod gc;
 mod goroutine;
+mod goroutine_wait;
 mod guard;
+mod hooks;
 mod host;
 mod job;
 mod limit;
 mod loop_host;
+mod monitor;
 mod operation;
 mod registration;
 mod report;
+mod run;
+mod runner;
+mod scope;
 mod spawn;
 mod threads;
+mod turns;
 mod value;
 mod wait_group;
 mod wake;
+mod world;
 
 use pyo3::prelude::*;
 
@@ -53,13 +66,21 @@ mod _gochan {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use super::aio::aio;
+    #[pymodule_export]
     use super::chan::{RecvChan, SendChan};
+    #[pymodule_export]
+    use super::coroutine::goexit;
     #[pymodule_export]
     use super::goroutine::{Goroutine, num_goroutine};
     #[pymodule_export]
     use super::report::set_excepthook;
     #[pymodule_export]
+    use super::run::run;
+    #[pymodule_export]
     use super::spawn::go;
+    #[pymodule_export]
+    use super::turns::{agosched, gomaxprocs, gosched};
     #[pymodule_export]
     use super::wait_group::WaitGroup;
 
@@ -79,7 +100,17 @@ mod _gochan {
             goroutine::fill_slots(py);
         }
         module.add("Chan", chan_type::make(py)?)?;
-        for function in ["go", "num_goroutine", "set_excepthook"] {
+        for function in [
+            "agosched",
+            "aio",
+            "go",
+            "goexit",
+            "gomaxprocs",
+            "gosched",
+            "num_goroutine",
+            "run",
+            "set_excepthook",
+        ] {
             module.getattr(function)?.setattr("__module__", "gochan")?;
         }
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;

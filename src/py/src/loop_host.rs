@@ -17,6 +17,7 @@
 //!   a value it was handed back to the channel.
 
 use crate::aio_waiter::AioWaiter;
+use crate::announce;
 use crate::bell::Bell;
 use crate::guard;
 use gochan_core::waiter::epoch;
@@ -114,6 +115,7 @@ impl LoopHost {
         let py = slf.py();
         let this = slf.get();
         if this.bell.ring() {
+            announce::rung();
             return;
         }
         let Some(event_loop) = this.event_loop(py) else {
@@ -179,6 +181,7 @@ impl LoopHost {
 
     /// The eventfd became readable. Called by the loop.
     fn rung(slf: &Bound<'_, Self>) -> PyResult<()> {
+        announce::heard();
         slf.get().bell.hush();
         Self::drain(slf)
     }

@@ -1,25 +1,28 @@
 //! One operation that may have to wait, whoever waits for it.
 //!
 //! Each blocking form and its awaitable twin are the same [`Operation`]; a host ([`crate::block`] for
-//! threads, [`crate::awaitable`] for asyncio) drives it by the same three steps:
+//! threads, [`crate::awaitable`] for goroutines and asyncio) drives it by the same three steps:
 //!
 //! 1. [`Operation::attempt`]: complete at once if possible. Allocates no waiter, never lets go of the
 //!    GIL.
-//! 2. [`Operation::park`]: try again and, in the same critical section, queue the waiter.
+//! 2. [`Operation::queue`]: try again and, in the same critical section, queue the waiter.
 //! 3. [`Operation::finish`]: turn the outcome that a peer left in the waiter into the result.
 
+use crate::aio;
 use crate::chan::ChanBase;
+use crate::coroutine;
 use crate::error;
 use crate::goroutine::Goroutine;
 use crate::registration::{Place, Registration};
 use crate::value::Value;
 use crate::wait_group::WaitGroup;
-use crate::wake::{ValueWaiter, Waker};
+use crate::wake::{ChanCore, ValueWaiter, Waker};
 use gochan_core::Outcome;
 use gochan_core::channel::{RecvStart, SendStart};
 use gochan_core::error::{TryRecvError, TrySendError};
 use gochan_core::sys::Arc;
 use gochan_core::wait_group::WaitStart;
+use gochan_core::wait_queue::Ticket;
 use pyo3::exceptions::{PyRuntimeError, PyStopAsyncIteration, PyStopIteration};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -74,6 +77,20 @@ pub enum Operation {
     Ready {
         result: Option<Py<PyAny>>,
     },
+    /// `aio()`: an awaitable of asyncio, until it is started; then its result comes.
+    Aio {
+        awaitable: Option<Py<PyAny>>,
+        result: Arc<ChanCore>,
+    },
+    /// `agosched()`: a turn for the others. Its hosts know how.
+    Yield,
+}
+
+/// What became of [`Operation::queue`].
+#[derive(Debug)]
+pub enum Queued {
+    Not(Py<PyAny>),
+    In(Ticket),
 }
 
 /// What became of [`Operation::park`].
@@ -85,7 +102,9 @@ pub enum Parked {
 
 impl Operation {
     /// The result, or `None` when the operation would have to wait.
+    #[inline]
     pub fn attempt(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        coroutine::check_exit(py)?;
         match self {
             Self::Send { chan, value } => {
                 let core = chan.get().core();
@@ -103,7 +122,7 @@ impl Operation {
             Self::Wait { group } => Ok((group.get().core().count() == 0).then(|| py.None())),
             Self::Ask { goroutine, ask } => {
                 let goroutine = goroutine.bind(py);
-                if goroutine.get().ended().is_closed() {
+                if goroutine.get().has_ended() {
                     answer(goroutine, *ask).map(Some)
                 } else {
                     Ok(None)
@@ -114,50 +133,96 @@ impl Operation {
                 Ok(Some(py.None()))
             }
             Self::Ready { result } => Ok(Some(result.take().ok_or_else(used_up)?)),
+            Self::Yield => Ok(None),
+            Self::Aio { awaitable, result } => {
+                if let Some(awaitable) = awaitable.take() {
+                    aio::start(py, awaitable, result)?;
+                }
+                match result.try_recv() {
+                    Ok(pair) => aio::finish(py, pair).map(Some),
+                    Err(_) => Ok(None),
+                }
+            }
+        }
+    }
+
+    /// Completes at once, or queues `waiter`, with a registration that ends the wait when it is dropped.
+    pub fn park(&mut self, py: Python<'_>, waiter: &Arc<ValueWaiter>, waker: Waker) -> PyResult<Parked> {
+        match (self.queue(py, waiter, waker)?, self.place()) {
+            (Queued::Not(result), _) => Ok(Parked::Not(result)),
+            (Queued::In(ticket), Some(place)) => {
+                Ok(Parked::In(Registration::new(place, ticket, Arc::clone(waiter))))
+            }
+            (Queued::In(_), None) => unreachable!("what queued a waiter has a queue"),
+        }
+    }
+
+    /// Where its waiters stand.
+    fn place(&self) -> Option<Place> {
+        match self {
+            Self::Send { chan, .. } => Some(Place::Sender(Arc::clone(chan.get().core()))),
+            Self::Recv { chan, .. } => Some(Place::Receiver(Arc::clone(chan.get().core()))),
+            Self::Wait { group } => Some(Place::Group(Arc::clone(group.get().core()))),
+            Self::Ask { goroutine, .. } => Some(Place::Receiver(goroutine.get().ended())),
+            Self::Aio { result, .. } => Some(Place::Receiver(Arc::clone(result))),
+            Self::Close { .. } | Self::Ready { .. } | Self::Yield => None,
+        }
+    }
+
+    /// Takes a cancelled waiter out of its queue.
+    pub fn forget(&self, ticket: Ticket) {
+        match self {
+            Self::Send { chan, .. } => chan.get().core().forget_sender(ticket),
+            Self::Recv { chan, .. } => chan.get().core().forget_receiver(ticket),
+            Self::Wait { group } => group.get().core().forget(ticket),
+            Self::Ask { goroutine, .. } => goroutine.get().ended().forget_receiver(ticket),
+            Self::Aio { result, .. } => result.forget_receiver(ticket),
+            Self::Close { .. } | Self::Ready { .. } | Self::Yield => {}
+        }
+    }
+
+    /// Gives back what a peer handed over, where nobody is to have it.
+    pub fn give_back(&self, outcome: Outcome<Value>) {
+        if let (Self::Recv { chan, .. }, Outcome::Received(value, ordinal)) = (self, outcome) {
+            chan.get().core().unrecv(value, ordinal);
         }
     }
 
     /// Completes at once, or queues `waiter`.
-    pub fn park(&mut self, py: Python<'_>, waiter: &Arc<ValueWaiter>, waker: Waker) -> PyResult<Parked> {
-        let registered = |place, ticket| Parked::In(Registration::new(place, ticket, Arc::clone(waiter)));
+    pub fn queue(&mut self, py: Python<'_>, waiter: &Arc<ValueWaiter>, waker: Waker) -> PyResult<Queued> {
         match self {
             Self::Send { chan, value } => {
-                let core = chan.get().core();
                 let mine = value.take().ok_or_else(used_up)?;
-                match core.send_or_park(mine, waiter, waker) {
-                    SendStart::Sent => Ok(Parked::Not(py.None())),
+                match chan.get().core().send_or_park(mine, waiter, waker) {
+                    SendStart::Sent => Ok(Queued::Not(py.None())),
                     SendStart::Closed(_) => Err(send_on_closed(chan.bind(py))),
-                    SendStart::Parked(ticket) => Ok(registered(Place::Sender(Arc::clone(core)), ticket)),
+                    SendStart::Parked(ticket) => Ok(Queued::In(ticket)),
                 }
             }
-            Self::Recv { chan, face } => {
-                let core = chan.get().core();
-                match core.recv_or_park(waiter, waker) {
-                    RecvStart::Received(value) => received(chan.bind(py), *face, value).map(Parked::Not),
-                    RecvStart::Closed => closed(chan.bind(py), *face).map(Parked::Not),
-                    RecvStart::Parked(ticket) => Ok(registered(Place::Receiver(Arc::clone(core)), ticket)),
+            Self::Recv { chan, face } => match chan.get().core().recv_or_park(waiter, waker) {
+                RecvStart::Received(value) => received(chan.bind(py), *face, value).map(Queued::Not),
+                RecvStart::Closed => closed(chan.bind(py), *face).map(Queued::Not),
+                RecvStart::Parked(ticket) => Ok(Queued::In(ticket)),
+            },
+            Self::Wait { group } => match group.get().core().wait_or_park(waiter, waker) {
+                WaitStart::Released => Ok(Queued::Not(py.None())),
+                WaitStart::Parked(ticket) => Ok(Queued::In(ticket)),
+            },
+            Self::Ask { goroutine, ask } => match goroutine.get().ended().recv_or_park(waiter, waker) {
+                RecvStart::Parked(ticket) => Ok(Queued::In(ticket)),
+                // Nothing is ever sent on it: it is only closed.
+                RecvStart::Received(_) | RecvStart::Closed => {
+                    answer(goroutine.bind(py), *ask).map(Queued::Not)
                 }
-            }
-            Self::Wait { group } => {
-                let core = group.get().core();
-                match core.wait_or_park(waiter, waker) {
-                    WaitStart::Released => Ok(Parked::Not(py.None())),
-                    WaitStart::Parked(ticket) => Ok(registered(Place::Group(Arc::clone(core)), ticket)),
-                }
-            }
-            Self::Ask { goroutine, ask } => {
-                let core = goroutine.get().ended();
-                match core.recv_or_park(waiter, waker) {
-                    RecvStart::Parked(ticket) => Ok(registered(Place::Receiver(Arc::clone(core)), ticket)),
-                    // Nothing is ever sent on it: it is only closed.
-                    RecvStart::Received(_) | RecvStart::Closed => {
-                        answer(goroutine.bind(py), *ask).map(Parked::Not)
-                    }
-                }
-            }
-            Self::Close { .. } | Self::Ready { .. } => self
+            },
+            Self::Aio { result, .. } => match result.recv_or_park(waiter, waker) {
+                RecvStart::Received(pair) => aio::finish(py, pair).map(Queued::Not),
+                RecvStart::Parked(ticket) => Ok(Queued::In(ticket)),
+                RecvStart::Closed => unreachable!("nobody closes it"),
+            },
+            Self::Close { .. } | Self::Ready { .. } | Self::Yield => self
                 .attempt(py)?
-                .map(Parked::Not)
+                .map(Queued::Not)
                 .ok_or_else(|| PyRuntimeError::new_err("an operation that never waits had to wait")),
         }
     }
@@ -168,6 +233,7 @@ impl Operation {
             (Self::Recv { chan, face }, Outcome::Received(value, _)) => received(chan.bind(py), *face, value),
             (Self::Recv { chan, face }, Outcome::Closed) => closed(chan.bind(py), *face),
             (Self::Send { chan, .. }, Outcome::Closed) => Err(send_on_closed(chan.bind(py))),
+            (Self::Aio { .. }, Outcome::Received(pair, _)) => aio::finish(py, pair),
             (Self::Ask { goroutine, ask }, _) => answer(goroutine.bind(py), *ask),
             (_, _) => Ok(py.None()),
         }
@@ -192,6 +258,8 @@ impl Operation {
             },
             Self::Close { .. } => ("leaving `with channel`", "leaving `async with channel`"),
             Self::Ready { .. } => ("entering `with`", "entering `async with`"),
+            Self::Yield => ("gosched()", "agosched()"),
+            Self::Aio { .. } => ("aio()", "aio()"),
         }
     }
 
@@ -212,6 +280,8 @@ impl Operation {
                 Ask::Exception => "await goroutine.ajoin() before goroutine.exception()",
             },
             Self::Close { .. } | Self::Ready { .. } => "async with",
+            Self::Yield => "await agosched()",
+            Self::Aio { .. } => "await aio(...)",
         }
     }
 
@@ -222,8 +292,9 @@ impl Operation {
                 ChanBase::describe(chan.bind(py))
             }
             Self::Wait { group } => group.get().describe(group.as_ptr()),
-            Self::Ask { goroutine, .. } => goroutine.get().describe(py),
-            Self::Ready { .. } => String::new(),
+            Self::Ask { goroutine, .. } => Goroutine::describe(goroutine.bind(py)),
+            Self::Aio { .. } => "gochan's asyncio loop".into(),
+            Self::Ready { .. } | Self::Yield => String::new(),
         }
     }
 
@@ -239,6 +310,9 @@ impl Operation {
             Self::Wait { group } => visit.call(group),
             Self::Ask { goroutine, .. } => visit.call(goroutine),
             Self::Ready { result } => visit.call(result),
+            // The result's channel is not shown: whoever waits there is held by a task of the loop, which completes it.
+            Self::Aio { awaitable, .. } => visit.call(awaitable),
+            Self::Yield => Ok(()),
         }
     }
 }

@@ -83,7 +83,7 @@ fn call_hook(goroutine: &Bound<'_, Goroutine>, error: &Bound<'_, PyAny>) -> PyRe
         let default = DEFAULT.import(py, "gochan._report", "report")?;
         let head = format!(
             "Exception in goroutine {} (id {}), started at {}:",
-            goroutine.get().full_name(),
+            goroutine.get().full_name(py),
             goroutine.get().id(),
             goroutine.get().start_site(py)
         );

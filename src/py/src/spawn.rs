@@ -1,20 +1,28 @@
 //! `go`: from a function and its arguments to a running goroutine.
 
-use crate::goroutine::{self, Goroutine, type_name};
+use crate::awaitable::Awaitable;
+use crate::coroutine;
+use crate::current;
+use crate::exit;
+use crate::goroutine::{Body, Goroutine, flag, type_name};
 use crate::host;
 use crate::job::{Job, Work};
-use crate::threads;
+use crate::monitor;
+use crate::scope::{self, Scope};
 use crate::wait_group::WaitGroup;
-use pyo3::exceptions::{PyNotImplementedError, PyTypeError};
+use crate::world::{self, Routine};
+use gochan_core::sys::Arc;
+use parking_lot::Mutex;
+use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyString, PyTuple};
 
 /// Runs `function(*args, **kwargs)` concurrently. Go's `go f(x)`.
 ///
-/// Plain functions run on goroutine threads, with a copy of the caller's contextvars. TypeError for
-/// something that cannot be called.
+/// An `async def` function runs on the scheduler, which carries a million of them; a plain function on a goroutine thread.
+/// Both have a copy of the caller's contextvars. TypeError for something that cannot be called.
 #[pyfunction]
 #[pyo3(signature = (r#fn, /, *args, **kwargs))]
 pub fn go<'py>(
@@ -33,12 +41,17 @@ pub fn spawn<'py>(
     group: Option<&Bound<'py, WaitGroup>>,
 ) -> PyResult<Bound<'py, Goroutine>> {
     let py = function.py();
-    check(who, function)?;
-    // SAFETY: attached; a new reference or null with an error.
-    let context = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_CopyCurrent())? };
-    let goroutine = Bound::new(py, Goroutine::new(name_of(function), caller(py)))?;
+    coroutine::check_exit(py)?;
+    if kind_of(who, function)? == Kind::Coroutine {
+        return spawn_coroutine(function, &args, kwargs.as_ref(), group);
+    }
+    exit::prepare(py)?;
+    let goroutine = Bound::new(
+        py,
+        Goroutine::new(name_of(function), caller(py), current::scope(py)),
+    )?;
     let work = Work {
-        context: context.unbind(),
+        context: copy_context(py)?,
         function: function.clone().unbind(),
         args: args.unbind(),
         kwargs: kwargs.unwrap_or_else(|| PyDict::new(py)).unbind(),
@@ -47,12 +60,20 @@ pub fn spawn<'py>(
     if let Some(group) = group {
         group.get().change(py, 1)?;
     }
-    goroutine::began();
+    scope::began(goroutine.get().scope());
     job.get()
         .arm(goroutine.clone().unbind(), group.cloned().map(Bound::unbind));
-    if let Err(error) = threads::run(job.clone()) {
+    let calls = &world::get().calls;
+    let call = calls.push(job.clone().unbind());
+    if let Err(error) = world::call_server(py, call) {
+        let mine = calls.take_back(|other| other.is(&job));
+        if mine.is_none() {
+            // A thread came for it after all.
+            return Ok(goroutine);
+        }
+        drop(mine);
         job.get().disarm();
-        goroutine::never_began();
+        goroutine.get().never_began();
         if let Some(group) = group {
             group.get().change(py, -1)?;
         }
@@ -61,48 +82,154 @@ pub fn spawn<'py>(
     Ok(goroutine)
 }
 
+/// The call itself happens here, in the caller, as it does for `await f(...)`: wrong arguments are the caller's
+/// error. Nothing of the body runs yet.
+fn spawn_coroutine<'py>(
+    function: &Bound<'py, PyAny>,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+    group: Option<&Bound<'py, WaitGroup>>,
+) -> PyResult<Bound<'py, Goroutine>> {
+    let py = function.py();
+    exit::prepare(py)?;
+    // Before its coroutine, so that the collector, which goes by age, comes to it first: then it can still say what it
+    // waited for.
+    let goroutine = Bound::new(
+        py,
+        Goroutine::new(name_of(function), caller(py), current::scope(py)),
+    )?;
+    let coroutine = function.call(args, kwargs)?;
+    if !is_coroutine(&coroutine) {
+        let kind = type_name(&coroutine);
+        return Err(PyTypeError::new_err(format!(
+            "go(): {function} is declared `async def` but returned {kind}, which is no coroutine"
+        )));
+    }
+    let body = Body {
+        coroutine: coroutine.unbind(),
+        context: copy_context(py)?,
+        group: group.cloned().map(Bound::unbind),
+    };
+    start_coroutine(&goroutine, body)?;
+    Ok(goroutine)
+}
+
+/// The main goroutine of a `run()`.
+pub fn main_goroutine<'py>(main: &Bound<'py, PyAny>, scope: &Arc<Scope>) -> PyResult<Bound<'py, Goroutine>> {
+    let py = main.py();
+    let goroutine = Goroutine::new(name_of(main), caller(py), Some(Arc::clone(scope)));
+    goroutine.set(flag::MAIN);
+    scope::began(Some(scope));
+    Bound::new(py, goroutine)
+}
+
+/// Puts the main goroutine into the queue. Its thread is about to be the runner, so nobody is called.
+pub fn start_main(goroutine: &Bound<'_, Goroutine>, body: Body) {
+    coroutine::attach(goroutine, body);
+    world::get().steps.push_shared(Routine::new(goroutine.clone()));
+}
+
+/// Counts the goroutine, and puts it into the queue.
+pub fn start_coroutine(goroutine: &Bound<'_, Goroutine>, body: Body) -> PyResult<()> {
+    let py = goroutine.py();
+    if let Some(group) = &body.group {
+        group.get().change(py, 1)?;
+    }
+    scope::began(goroutine.get().scope());
+    coroutine::attach(goroutine, body);
+    // An error means that there is no thread to be had just now. It waits in the queue then: a push or a runner that comes
+    // by finds it, and the monitor looks.
+    if let Err(error) = world::ready_new(py, Routine::new(goroutine.clone())) {
+        monitor::watch();
+        drop(error);
+    }
+    Ok(())
+}
+
+pub fn copy_context(py: Python<'_>) -> PyResult<Py<PyAny>> {
+    // SAFETY: attached; a new reference or null with an error.
+    unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_CopyCurrent()) }.map(Bound::unbind)
+}
+
+/// Something that can be resumed like a coroutine: one of `async def`, or an object with its methods.
+pub fn is_coroutine(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: attached, a live object.
+    if unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) } == 1 || object.is_instance_of::<Awaitable>() {
+        return true;
+    }
+    let py = object.py();
+    // As collections.abc.Coroutine has it. Generators lack __await__; futures and tasks lack send.
+    [
+        intern!(py, "__await__"),
+        intern!(py, "send"),
+        intern!(py, "throw"),
+        intern!(py, "close"),
+    ]
+    .iter()
+    .all(|name| object.get_type().hasattr(*name).unwrap_or(false))
+}
+
 // Flags of a code object: what a call of it makes instead of running it.
 const CO_GENERATOR: u32 = 0x20;
 const CO_COROUTINE: u32 = 0x80;
+const CO_ITERABLE_COROUTINE: u32 = 0x100;
 const CO_ASYNC_GENERATOR: u32 = 0x200;
 
-fn check(who: &str, function: &Bound<'_, PyAny>) -> PyResult<()> {
+/// What a call of a function makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Call,
+    Coroutine,
+}
+
+pub fn kind_of(who: &str, function: &Bound<'_, PyAny>) -> PyResult<Kind> {
     if !function.is_callable() {
-        let kind = type_name(function);
-        return Err(PyTypeError::new_err(format!(
-            "{who} needs a function to call, not {kind}: pass the function and its arguments, \
-             go(worker, 1), not the result of a call, go(worker(1))"
-        )));
+        return Err(not_callable(who, function));
     }
     match code_flags(function) {
-        Some(flags) if flags & CO_COROUTINE != 0 => Err(unsupported_coroutine()),
-        Some(flags) if flags & (CO_GENERATOR | CO_ASYNC_GENERATOR) != 0 => {
+        Some(flags) if flags & CO_COROUTINE != 0 => Ok(Kind::Coroutine),
+        Some(flags)
+            if flags & (CO_GENERATOR | CO_ASYNC_GENERATOR) != 0 && flags & CO_ITERABLE_COROUTINE == 0 =>
+        {
             let name = name_of(function);
             Err(PyTypeError::new_err(format!(
                 "{who}: {name} is a generator function, and calling it runs nothing of it: \
                  pass a function that iterates over it"
             )))
         }
-        _ => Ok(()),
+        _ => Ok(Kind::Call),
     }
 }
 
-pub fn unsupported_coroutine() -> PyErr {
-    PyNotImplementedError::new_err(
-        "`async def` goroutines need gochan's scheduler, which this version does not have yet: pass a plain \
-         function, or run the coroutine in an asyncio task, which can use the same channels",
-    )
+#[cold]
+fn not_callable(who: &str, function: &Bound<'_, PyAny>) -> PyErr {
+    if is_coroutine(function) {
+        // Python would warn besides that it was never awaited; this error says what to do about it.
+        let _ = function.call_method0("close");
+    }
+    let kind = type_name(function);
+    PyTypeError::new_err(format!(
+        "{who} needs a function to call, not {kind}: pass the function and its arguments, \
+         go(worker, 1), not the result of a call, go(worker(1))"
+    ))
 }
 
 /// The code flags of what a call would run, as far as they can be known. Looks through methods,
 /// partials and `__call__`.
 fn code_flags(function: &Bound<'_, PyAny>) -> Option<u32> {
     let py = function.py();
+    // SAFETY: attached, a live object; a function's code is a borrowed code object.
+    unsafe {
+        if ffi::PyFunction_Check(function.as_ptr()) == 1 {
+            let code = Bound::from_borrowed_ptr(py, ffi::PyFunction_GetCode(function.as_ptr()));
+            return flags_of(&code);
+        }
+    }
     let mut function = function.clone();
     // A partial of a partial is flattened by Python; more depth than this is somebody's joke.
     for _ in 0..4 {
         if let Ok(code) = function.getattr(intern!(py, "__code__")) {
-            return code.getattr(intern!(py, "co_flags")).ok()?.extract().ok();
+            return flags_of(&code);
         }
         function = if is_partial(&function) {
             function.getattr(intern!(py, "func")).ok()?
@@ -111,6 +238,25 @@ fn code_flags(function: &Bound<'_, PyAny>) -> Option<u32> {
         };
     }
     None
+}
+
+/// The flags of the code object that was asked for last: the same function is started many times in a row.
+static LAST_FLAGS: Mutex<Option<(Py<PyAny>, u32)>> = Mutex::new(None);
+
+fn flags_of(code: &Bound<'_, PyAny>) -> Option<u32> {
+    if let Some((last, flags)) = &*LAST_FLAGS.lock() {
+        if last.is(code) {
+            return Some(*flags);
+        }
+    }
+    let flags = code
+        .getattr(intern!(code.py(), "co_flags"))
+        .ok()?
+        .extract()
+        .ok()?;
+    let old = LAST_FLAGS.lock().replace((code.clone().unbind(), flags));
+    drop(old);
+    Some(flags)
 }
 
 /// A partial can only exist when functools was imported.
@@ -123,27 +269,26 @@ fn is_partial(function: &Bound<'_, PyAny>) -> bool {
         .is_ok_and(|partial| function.is_instance(&partial).unwrap_or(false))
 }
 
-/// The function's name without the names of the functions it was defined in.
-fn name_of(function: &Bound<'_, PyAny>) -> String {
+/// The function's qualified name.
+fn name_of(function: &Bound<'_, PyAny>) -> Py<PyString> {
     let py = function.py();
-    let named = |object: &Bound<'_, PyAny>| -> Option<String> {
-        let name = object
-            .getattr_opt(intern!(py, "__qualname__"))
-            .ok()
-            .flatten()?
-            .extract::<String>()
-            .ok()?;
-        Some(match name.rsplit_once("<locals>.") {
-            Some((_, name)) => name.to_owned(),
-            None => name,
-        })
+    // SAFETY: attached, a live object; a function's qualified name is a str.
+    unsafe {
+        if ffi::PyFunction_Check(function.as_ptr()) == 1 {
+            let name = (*function.as_ptr().cast::<ffi::PyFunctionObject>()).func_qualname;
+            return Bound::from_borrowed_ptr(py, name).cast_into_unchecked().unbind();
+        }
+    }
+    let named = |object: &Bound<'_, PyAny>| -> Option<Py<PyString>> {
+        let name = object.getattr_opt(intern!(py, "__qualname__")).ok().flatten()?;
+        Some(name.cast_into::<PyString>().ok()?.unbind())
     };
     named(function)
         .or_else(|| is_partial(function).then(|| named(&function.getattr(intern!(py, "func")).ok()?))?)
-        .unwrap_or_else(|| type_name(function))
+        .unwrap_or_else(|| PyString::new(py, &type_name(function)).unbind())
 }
 
-/// Code object and line of the Python frame that called us.
+/// Code object, and offset in it, of the Python frame that called us.
 fn caller(py: Python<'_>) -> Option<(Py<PyAny>, i32)> {
     // SAFETY: attached; a borrowed reference or null, without an error.
     let frame = unsafe { ffi::PyEval_GetFrame() };
@@ -153,6 +298,6 @@ fn caller(py: Python<'_>) -> Option<(Py<PyAny>, i32)> {
     // SAFETY: a live frame; `PyFrame_GetCode` gives a new reference and never fails.
     unsafe {
         let code = Bound::from_owned_ptr(py, ffi::PyFrame_GetCode(frame).cast());
-        Some((code.unbind(), ffi::PyFrame_GetLineNumber(frame)))
+        Some((code.unbind(), ffi::PyFrame_GetLasti(frame)))
     }
 }

@@ -1,93 +1,84 @@
-//! The threads that `def` goroutines run on.
-//!
-//! A job goes to a thread that waits for one, by a rendezvous channel, or else a new thread is started
-//! for it. A thread without work for a while ends.
+//! The threads that goroutines run on: started, called, and ended when they are not needed.
 //!
 //! The bottom of such a thread is a Python function (`gochan/_threads.py`) started with
 //! `_thread.start_new_thread`: with a Rust frame at the bottom, an interpreter that exits while a
 //! goroutine runs Python would abort the process (see `guard.rs`). These threads do not keep the
 //! interpreter alive.
+//!
+//! A thread is a *server* (it runs functions, each to its end, from the bottom) or a *runner* (it resumes goroutines,
+//! inside of `__next__`), whatever it is called for. Without work it sits in the scheduler's seats; after a
+//! while there it ends, but for one that is kept as long as there are goroutines to resume.
 
+use crate::announce;
+use crate::current;
 use crate::deferred;
-use crate::goroutine::num_goroutine;
+use crate::goroutine;
 use crate::job::Job;
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crate::runner::{self, Stop};
+use crate::scope;
+use crate::world::{self, Order};
+use gochan_core::clock::{Clock, Monotonic};
+use gochan_core::parker::Woken;
+use gochan_core::sched::calls::{Call, Shift};
+use gochan_core::sched::scheduler::{Permit, RunnerId};
+use gochan_core::sched::{Seat, Seats};
+use gochan_core::sys::Arc;
+use gochan_core::waiter::epoch;
 use parking_lot::Mutex;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::Duration;
 
-/// How long a thread waits for a job before it ends.
+/// How long a thread waits for work before it ends.
 const IDLE: Duration = Duration::from_secs(5);
 
-/// Where jobs meet idle threads. A send succeeds only while a thread waits on the other side.
-#[derive(Debug)]
-struct Exchange {
-    jobs: Sender<Py<Job>>,
-    idle: Receiver<Py<Job>>,
-}
-
-/// Made at the first `go()`, never freed; a forked child makes its own, since the idle threads that
-/// wait in the old one, and perhaps hold its locks, do not exist there.
-static EXCHANGE: AtomicPtr<Exchange> = AtomicPtr::new(std::ptr::null_mut());
-
-fn exchange() -> &'static Exchange {
-    let mut current = EXCHANGE.load(Ordering::Acquire);
-    if current.is_null() {
-        let (jobs, idle) = bounded(0);
-        let new = Box::into_raw(Box::new(Exchange { jobs, idle }));
-        match EXCHANGE.compare_exchange(current, new, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => current = new,
-            Err(theirs) => {
-                // SAFETY: made above, and nobody else has seen it.
-                drop(unsafe { Box::from_raw(new) });
-                current = theirs;
-            }
-        }
-    }
-    // SAFETY: not null, and an exchange that was published is never freed.
-    unsafe { &*current }
-}
-
-pub fn after_fork_in_child() {
-    EXCHANGE.store(std::ptr::null_mut(), Ordering::Release);
-}
-
-/// Has the job run on some thread.
-pub fn run(job: Bound<'_, Job>) -> PyResult<()> {
+/// Starts a goroutine thread with an order. An error undoes the order.
+pub fn start(py: Python<'_>, order: Order) -> PyResult<()> {
     static START: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     static SERVE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let py = job.py();
-    let exchange = exchange();
-    let job = match exchange.jobs.try_send(job.unbind()) {
-        Ok(()) => return Ok(()),
-        Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) => job,
+    if world::is_stopped() {
+        world::undo(&order);
+        return Err(PyRuntimeError::new_err(
+            "the interpreter is exiting: no goroutine can be started",
+        ));
+    }
+    let work = Arc::new(Mutex::new(Some(order)));
+    let begin = || -> PyResult<()> {
+        let start = START.import(py, "_thread", "start_new_thread")?;
+        let serve = SERVE.import(py, "gochan._threads", "serve")?;
+        let jobs = Jobs {
+            order: Arc::clone(&work),
+            shift: Mutex::new(None),
+            epoch: epoch::current(),
+        };
+        start.call1((serve, (jobs,))).map(drop)
     };
-    let jobs = Jobs {
-        first: Mutex::new(Some(job)),
-        exchange,
-    };
-    let start = START.import(py, "_thread", "start_new_thread")?;
-    let serve = SERVE.import(py, "gochan._threads", "serve")?;
-    start.call1((serve, (jobs,))).map(drop).map_err(|error| {
+    begin().map_err(|error| {
+        let order = work.lock().take();
+        if let Some(order) = order {
+            world::undo(&order);
+        }
         let refused = PyRuntimeError::new_err(format!(
             "go(): no thread to be had for another goroutine, {} run already ({error}); \
              limit them, for example with a fixed number of workers that share a channel",
-            num_goroutine().saturating_sub(2) // neither the caller nor the one that failed
+            goroutine::num_goroutine().saturating_sub(2) // neither the caller nor the one that failed
         ));
         refused.set_cause(py, Some(error));
         refused
     })
 }
 
-/// The jobs of one thread: the one it was started for, then whatever comes while it is idle.
+/// What one thread does next, as an iterator over the functions it is to run.
 #[pyclass(frozen, module = "gochan", name = "_Jobs")]
 #[derive(Debug)]
 struct Jobs {
-    first: Mutex<Option<Py<Job>>>,
-    exchange: &'static Exchange,
+    /// What it was started for.
+    order: Arc<Mutex<Option<Order>>>,
+    /// While it is a server.
+    shift: Mutex<Option<Shift>>,
+    /// A forked child has none of these threads, but the one that forked, perhaps.
+    epoch: u32,
 }
 
 #[pymethods]
@@ -97,12 +88,131 @@ impl Jobs {
     }
 
     fn __next__(&self, py: Python<'_>) -> Option<Py<Job>> {
-        let first = self.first.lock().take();
-        first.or_else(|| {
-            py.detach(|| {
-                deferred::flush();
-                self.exchange.idle.recv_timeout(IDLE).ok()
-            })
-        })
+        if self.epoch != epoch::current() {
+            return None;
+        }
+        current::set_goroutine(None);
+        let shift = self.shift.lock().take();
+        if let Some(job) = shift.and_then(|shift| self.back(py, shift)) {
+            return Some(job);
+        }
+        let mut order = self.order.lock().take();
+        loop {
+            let next = match order.take() {
+                None | Some(Order::Wait) => idle(py, None)?,
+                Some(Order::Serve) => {
+                    if let Some(job) = self.serve(py, world::get().calls.begin()) {
+                        return Some(job);
+                    }
+                    idle(py, None)?
+                }
+                Some(Order::Run(permit, me)) => resume(py, permit, me)?,
+                Some(Order::Rescue(permit, seen)) => {
+                    let steps = &world::get().steps;
+                    if steps.is_still_stuck(permit, seen) {
+                        let me = steps.register();
+                        steps.take_over(permit, me);
+                        resume(py, permit, me)?
+                    } else {
+                        idle(py, None)?
+                    }
+                }
+            };
+            order = Some(next);
+        }
     }
+}
+
+impl Jobs {
+    /// The next function, for a server that is back from one.
+    fn back(&self, py: Python<'_>, shift: Shift) -> Option<Py<Job>> {
+        if world::get().calls.is_back(shift) {
+            return self.serve(py, shift);
+        }
+        None
+    }
+
+    fn serve(&self, py: Python<'_>, shift: Shift) -> Option<Py<Job>> {
+        if announce::is_wanted() {
+            announce::let_in(py);
+        }
+        loop {
+            let (job, call) = world::get().calls.next(shift)?;
+            if job.get().is_abandoned() {
+                job.get().disarm();
+                drop(job.into_bound(py));
+                if !world::get().calls.is_back(shift) {
+                    return None;
+                }
+                continue;
+            }
+            if call == Call::Server {
+                if let Err(error) = world::call_server(py, call) {
+                    // It goes without: this one is back after the job.
+                    drop(error);
+                }
+            }
+            *self.shift.lock() = Some(shift);
+            return Some(job);
+        }
+    }
+}
+
+/// Resumes goroutines, then waits for an order. None: the thread is to end.
+fn resume(py: Python<'_>, permit: Permit, me: RunnerId) -> Option<Order> {
+    let hooks = crate::hooks::Hooks::install(py);
+    world::keep_a_spare(py);
+    let stop = runner::run(py, permit, me, world::is_stopped);
+    drop(hooks);
+    let held = (stop != Stop::LostPermit).then_some((permit, me));
+    idle(py, held)
+}
+
+/// Waits for an order; gives the permit back first, if it holds one. None: none came for long, and the thread is not
+/// needed.
+fn idle(py: Python<'_>, held: Option<(Permit, RunnerId)>) -> Option<Order> {
+    if world::is_stopped() {
+        sleep_for_ever(py);
+    }
+    let world = world::get();
+    let seat = Arc::new(Seat::new());
+    world.seats.enter(&seat);
+    if let Some((permit, me)) = held {
+        if world.steps.release(permit, me) && world.seats.leave(&seat) {
+            return match world.steps.claim(me) {
+                Some(permit) => Some(Order::Run(permit, me)),
+                // Somebody else has it, and sees to the jobs.
+                None => idle(py, None),
+            };
+        }
+    }
+    announce::detach(py, || wait_for_order(&seat, &world.seats))
+}
+
+/// Detached.
+fn wait_for_order(seat: &Arc<Seat<Order>>, seats: &Seats<Order>) -> Option<Order> {
+    deferred::flush();
+    seat.parker.poll();
+    loop {
+        if let Some(order) = seat.take_order() {
+            return Some(order);
+        }
+        let until = Monotonic.now().saturating_add(IDLE);
+        if seat.parker.park(Some(until)) != Woken::TimedOut {
+            continue;
+        }
+        if (seats.len() > 1 || !scope::has_stepped()) && seats.leave(seat) {
+            return None;
+        }
+    }
+}
+
+/// At exit: this thread never attaches again.
+fn sleep_for_ever(py: Python<'_>) -> ! {
+    py.detach(|| {
+        loop {
+            deferred::flush();
+            std::thread::park();
+        }
+    })
 }

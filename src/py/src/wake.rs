@@ -3,6 +3,7 @@
 use crate::aio_waiter::{self, AioWaiter};
 use crate::deferred;
 use crate::value::Value;
+use crate::world::Routine;
 use gochan_core::parker::Parker;
 use gochan_core::sys::Arc;
 use gochan_core::{Channel, WaitGroup, Waiter, Wake};
@@ -20,6 +21,8 @@ pub enum Waker {
     Thread(Arc<Parker>),
     /// A task of an asyncio loop.
     Asyncio(Py<AioWaiter>),
+    /// A goroutine that parks by yielding.
+    Goroutine(Routine),
 }
 
 impl Wake for Waker {
@@ -28,6 +31,7 @@ impl Wake for Waker {
         match self {
             Self::Thread(parker) => deferred::unpark(parker),
             Self::Asyncio(waiter) => aio_waiter::wake(waiter),
+            Self::Goroutine(routine) => routine.wake(),
         }
     }
 }

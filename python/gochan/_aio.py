@@ -1,0 +1,51 @@
+"""gochan's own asyncio loop, for `aio()`: made at its first use, in a thread of its own."""
+
+from __future__ import annotations
+
+import _thread
+import asyncio
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+# How long exit waits for the loop to stop: a task may be in the middle of something long.
+PATIENCE = 0.2
+
+_stopped: dict[asyncio.AbstractEventLoop, _thread.LockType] = {}
+
+
+def start() -> asyncio.AbstractEventLoop:
+    """A new loop, running."""
+    loop = asyncio.new_event_loop()
+    stopped = _thread.allocate_lock()
+    stopped.acquire()
+    _stopped[loop] = stopped
+    _thread.start_new_thread(_serve, (loop, stopped))
+    return loop
+
+
+def _serve(loop: asyncio.AbstractEventLoop, stopped: _thread.LockType) -> None:
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+    finally:
+        stopped.release()
+
+
+def stop(loop: asyncio.AbstractEventLoop) -> None:
+    """Stops the loop. What still runs there is abandoned."""
+    loop.call_soon_threadsafe(loop.stop)
+    stopped = _stopped.pop(loop)
+    if stopped.acquire(timeout=PATIENCE):
+        for task in asyncio.all_tasks(loop):
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+        loop.close()
+
+
+async def wrap(awaitable: Awaitable[T]) -> T:
+    """What is not a coroutine, or belongs to another loop, fails inside of the task."""
+    return await awaitable

@@ -1,0 +1,160 @@
+//! Where a goroutine stands, in one word: who may resume it, and whether a wake has to queue it.
+//!
+//! ```text
+//!            start              park
+//! RUNNABLE --------> RUNNING --------> PARKED
+//!     ^                | wake             | wake
+//!     |                v                  |
+//!     |    park    NOTIFIED               |
+//!     +---------------+-------------------+
+//! ```
+//!
+//! Invariants:
+//! * Exactly one party owns the right to resume a goroutine: the queue it stands in (RUNNABLE), or the thread that
+//!   resumes it (RUNNING, NOTIFIED). While it is PARKED nobody has it; who moves it out of PARKED gets it, and must
+//!   queue the goroutine. So a goroutine is never resumed by two threads, and never queued twice.
+//! * A wake that comes while it still runs, on its way to parking perhaps, is remembered (NOTIFIED): then its
+//!   park fails, and the thread that resumed it queues it again. No wake is lost.
+//! * DONE is final.
+
+use crate::sys::atomic::{AtomicU8, Ordering};
+
+const RUNNABLE: u8 = 0;
+const RUNNING: u8 = 1;
+const NOTIFIED: u8 = 2;
+const PARKED: u8 = 3;
+const DONE: u8 = 4;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    Runnable,
+    Running,
+    Parked,
+    Done,
+}
+
+#[derive(Debug)]
+pub struct ParkWord(AtomicU8);
+
+impl ParkWord {
+    /// Of a goroutine that stands in a queue.
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self(AtomicU8::new(RUNNABLE))
+    }
+
+    /// The queue's owner is about to resume it. False: it is done, and stood in the queue in vain.
+    #[inline]
+    pub fn start(&self) -> bool {
+        self.0
+            .compare_exchange(RUNNABLE, RUNNING, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+
+    /// It stopped to wait. False: it was woken meanwhile, and the caller queues it again.
+    #[inline]
+    pub fn park(&self) -> bool {
+        if self
+            .0
+            .compare_exchange(RUNNING, PARKED, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+        {
+            return true;
+        }
+        self.0.store(RUNNABLE, Ordering::Release);
+        false
+    }
+
+    /// Somebody has something for it. True: the caller queues it.
+    #[inline]
+    pub fn wake(&self) -> bool {
+        // The common case first: its waker comes when it has long parked.
+        let mut seen = PARKED;
+        loop {
+            let next = match seen {
+                PARKED => RUNNABLE,
+                RUNNING => NOTIFIED,
+                _ => return false,
+            };
+            match self
+                .0
+                .compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire)
+            {
+                Ok(_) => return seen == PARKED,
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// It goes on in a queue, by the one who runs it.
+    pub fn requeue(&self) {
+        self.0.store(RUNNABLE, Ordering::Release);
+    }
+
+    /// It has ended, by the one who resumed it.
+    #[inline]
+    pub fn end(&self) {
+        self.0.store(DONE, Ordering::Release);
+    }
+
+    /// Ends one that is parked, or waits to be resumed: nobody will resume it any more. False: somebody resumes it
+    /// at this moment, or it has ended.
+    pub fn retire(&self) -> bool {
+        let from = |state| {
+            self.0
+                .compare_exchange(state, DONE, Ordering::AcqRel, Ordering::Acquire)
+                .is_ok()
+        };
+        from(PARKED) || from(RUNNABLE) || from(PARKED)
+    }
+
+    pub fn standing(&self) -> Standing {
+        match self.0.load(Ordering::Acquire) {
+            RUNNABLE => Standing::Runnable,
+            RUNNING | NOTIFIED => Standing::Running,
+            PARKED => Standing::Parked,
+            _ => Standing::Done,
+        }
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wake_while_it_runs_makes_the_park_fail() {
+        let word = ParkWord::new();
+        assert!(word.start());
+        assert!(!word.start(), "never resumed twice");
+        assert!(!word.wake());
+        assert!(!word.wake());
+        assert!(!word.park());
+        assert_eq!(word.standing(), Standing::Runnable);
+        assert!(word.start());
+        assert!(word.park());
+    }
+
+    #[test]
+    fn only_the_first_wake_of_a_parked_one_queues_it() {
+        let word = ParkWord::new();
+        assert!(!word.wake(), "in a queue already");
+        assert!(word.start() && word.park());
+        assert!(word.wake());
+        assert!(!word.wake());
+    }
+
+    #[test]
+    fn a_retired_one_is_never_resumed() {
+        let word = ParkWord::new();
+        assert!(word.start());
+        assert!(!word.retire(), "it runs");
+        assert!(word.park());
+        assert!(word.retire());
+        assert!(!word.wake() && !word.start());
+        let queued = ParkWord::new();
+        assert!(queued.retire());
+        assert!(!queued.start());
+        assert_eq!(queued.standing(), Standing::Done);
+    }
+}

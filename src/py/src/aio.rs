@@ -1,0 +1,162 @@
+//! `aio`: somebody else's asyncio code in a goroutine.
+//!
+//! The awaitable runs as a task of gochan's own asyncio loop, which has a thread of its own from the first use on;
+//! pyo3-async-runtimes turns that task into a Rust future. The future is polled by whoever completes it (the loop's
+//! thread), and its result goes into a channel of capacity one: so waiting for it is a receive, in any host.
+
+use crate::awaitable::Awaitable;
+use crate::exit;
+use crate::limit::Limit;
+use crate::operation::Operation;
+use crate::spawn;
+use crate::value::Value;
+use crate::wake::ChanCore;
+use gochan_core::sys::Arc;
+use parking_lot::Mutex;
+use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyTuple;
+use pyo3_async_runtimes::TaskLocals;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Wake};
+
+type Running = Pin<Box<dyn Future<Output = PyResult<Py<PyAny>>> + Send>>;
+
+/// Runs an awaitable of asyncio on gochan's own asyncio loop: `await aio(session.get(url))` in a goroutine.
+///
+/// Its result, or its exception, comes back. It has a copy of the caller's contextvars.
+#[pyfunction]
+#[pyo3(signature = (awaitable, /))]
+pub fn aio<'py>(awaitable: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Awaitable>> {
+    let py = awaitable.py();
+    let is_awaitable = awaitable.get_type().hasattr(intern!(py, "__await__"))?
+        || py
+            .import("inspect")?
+            .call_method1("isawaitable", (awaitable,))?
+            .is_truthy()?;
+    if !is_awaitable {
+        let kind = awaitable.get_type().name()?;
+        return Err(PyTypeError::new_err(format!(
+            "aio() needs something to await, a coroutine or a future of asyncio, not {kind}"
+        )));
+    }
+    let operation = Operation::Aio {
+        awaitable: Some(awaitable.clone().unbind()),
+        result: Arc::new(ChanCore::new(1)),
+    };
+    Awaitable::new(py, operation, Limit::Never)
+}
+
+/// The loop, which runs in a thread of its own. Made at the first use; a forked child makes its own.
+static LOOP: Mutex<Option<Py<PyAny>>> = Mutex::new(None);
+
+fn event_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    static START: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let known = LOOP.lock().as_ref().map(|known| known.clone_ref(py));
+    if let Some(known) = known {
+        return Ok(known.into_bound(py));
+    }
+    exit::prepare(py)?;
+    // Python code, which may let another thread in: that one's loop counts if it was first.
+    let new = START.import(py, "gochan._aio", "start")?.call0()?;
+    let first = {
+        let mut slot = LOOP.lock();
+        match &*slot {
+            Some(first) => Some(first.clone_ref(py)),
+            None => {
+                *slot = Some(new.clone().unbind());
+                None
+            }
+        }
+    };
+    match first {
+        None => Ok(new),
+        Some(first) => {
+            py.import("gochan._aio")?.call_method1("stop", (new,))?;
+            Ok(first.into_bound(py))
+        }
+    }
+}
+
+/// Stops the loop, at exit.
+pub fn stop(py: Python<'_>) {
+    let old = LOOP.lock().take();
+    if let Some(old) = old {
+        let stopped = py
+            .import("gochan._aio")
+            .and_then(|aio| aio.call_method1("stop", (old,)));
+        if let Err(error) = stopped {
+            error.write_unraisable(py, None);
+        }
+    }
+}
+
+pub fn after_fork_in_child() {
+    // The parent's loop is not closed here: its selector is the parent's too.
+    std::mem::forget(LOOP.lock().take());
+}
+
+/// Starts `awaitable` as a task; its end goes into `result` as `(True, value)` or `(False, exception)`.
+pub fn start(py: Python<'_>, awaitable: Py<PyAny>, result: &Arc<ChanCore>) -> PyResult<()> {
+    static WRAP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let event_loop = event_loop(py)?;
+    let task = WRAP.import(py, "gochan._aio", "wrap")?.call1((awaitable,))?;
+    let locals = TaskLocals::new(event_loop).with_context(spawn::copy_context(py)?.into_bound(py));
+    let future = pyo3_async_runtimes::into_future_with_locals(&locals, task)?;
+    let call = std::sync::Arc::new(Call {
+        future: Mutex::new(Some(Box::pin(future))),
+        result: Arc::clone(result),
+    });
+    call.wake();
+    Ok(())
+}
+
+struct Call {
+    /// `None` while it is polled, and when it is over.
+    future: Mutex<Option<Running>>,
+    result: Arc<ChanCore>,
+}
+
+impl Wake for Call {
+    /// Somebody has completed the future, or begins it: poll. Runs attached, on the loop's thread.
+    fn wake(self: std::sync::Arc<Self>) {
+        let taken = self.future.lock().take();
+        let Some(mut future) = taken else {
+            return;
+        };
+        let waker = std::sync::Arc::clone(&self).into();
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Pending => {
+                let old = self.future.lock().replace(future);
+                drop(old);
+            }
+            Poll::Ready(end) => {
+                Python::try_attach(|py| {
+                    let (ok, value) = match end {
+                        Ok(value) => (true, value.into_bound(py)),
+                        Err(error) => (false, error.into_value(py).into_bound(py).into_any()),
+                    };
+                    let ok = pyo3::types::PyBool::new(py, ok).to_owned().into_any();
+                    match PyTuple::new(py, [ok, value]) {
+                        // One result, one place: never full, never closed.
+                        Ok(pair) => drop(self.result.try_send(Value::new(pair.into_any()))),
+                        Err(error) => error.write_unraisable(py, None),
+                    }
+                });
+            }
+        }
+    }
+}
+
+/// What the goroutine gets.
+pub fn finish(py: Python<'_>, pair: Value) -> PyResult<Py<PyAny>> {
+    let (ok, value): (bool, Bound<'_, PyAny>) = pair.into_bound(py).extract()?;
+    if ok {
+        Ok(value.unbind())
+    } else {
+        Err(PyErr::from_value(value))
+    }
+}

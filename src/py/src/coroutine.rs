@@ -1,0 +1,386 @@
+//! Driving the coroutine of an `async def` goroutine: one step, its end, and its end before the end.
+//!
+//! A step resumes the coroutine until it yields. What it yields must be an operation of gochan that has parked this very
+//! goroutine, and that is all a park is: no future, no callback. The peer that completes the operation puts the
+//! goroutine into a run queue, and the next step finds the outcome in the goroutine's own waiter.
+//!
+//! Invariants:
+//! * Only the thread that moved the goroutine's word to RUNNING steps it; the coroutine is never resumed by two.
+//! * A goroutine that has ended has no body: coroutine, context and what they hold are let go of at once.
+
+use crate::awaitable::Awaitable;
+use crate::current::{self, Running};
+use crate::goroutine::{Body, End, Goroutine, flag};
+use crate::guard;
+use crate::scope;
+use crate::world::{self, Routine};
+use gochan_core::clock::Instant;
+use pyo3::exceptions::{
+    PyKeyboardInterrupt, PyResourceWarning, PyRuntimeError, PyStopIteration, PyTypeError,
+};
+use pyo3::ffi;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// How one step ended.
+enum Sent {
+    Yielded(Py<PyAny>),
+    Returned(Py<PyAny>),
+    Raised(PyErr),
+}
+
+/// Gives a goroutine that stands in no queue yet its coroutine.
+pub fn attach(goroutine: &Bound<'_, Goroutine>, body: Body) {
+    scope::stepped_began();
+    // SAFETY: attached, and it stands in no queue yet.
+    let old = unsafe { goroutine.get().body().replace(body) };
+    debug_assert!(old.is_none(), "one coroutine each");
+}
+
+/// Resumes a goroutine that was taken out of a queue, and sees to what comes next.
+pub fn step(py: Python<'_>, routine: Routine) {
+    let goroutine = routine.bind(py);
+    let this = goroutine.get();
+    if this.is_abandoned() || !this.word.start() {
+        // The last reference, perhaps: then it is closed now.
+        return;
+    }
+    // SAFETY: attached, and `start` gave this thread the right to resume it.
+    let Some(body) = (unsafe { this.body() }) else {
+        return;
+    };
+    let sent = {
+        let _running = Running::enter(&goroutine, true);
+        if this.has(flag::INTERRUPTED) {
+            this.unset(flag::INTERRUPTED);
+            let error = PyKeyboardInterrupt::new_err(()).into_value(py).into_any();
+            throw(body, error.bind(py))
+        } else {
+            send(py, body)
+        }
+    };
+    after_step(routine, &goroutine, sent);
+}
+
+fn after_step(routine: Routine, goroutine: &Bound<'_, Goroutine>, mut sent: Sent) {
+    let (py, this) = (goroutine.py(), goroutine.get());
+    loop {
+        match sent {
+            Sent::Yielded(yielded) if Awaitable::is_parked(yielded.bind(py), this) => {
+                if this.word.park() {
+                    // From here on it belongs to whoever wakes it.
+                    return;
+                }
+                if this.unset(flag::GAVE_WAY) {
+                    world::ready_last(py, routine);
+                } else {
+                    world::ready(py, routine);
+                }
+                return;
+            }
+            Sent::Yielded(foreign) => {
+                let error = foreign_awaitable(foreign.bind(py));
+                // SAFETY: as in `step`; this thread has not let go of it yet.
+                let Some(body) = (unsafe { this.body() }) else {
+                    return;
+                };
+                let _running = Running::enter(goroutine, true);
+                sent = throw(body, &error);
+            }
+            Sent::Returned(value) => return end(goroutine, End::Value(value)),
+            Sent::Raised(error) => return end(goroutine, ended_with(py, error)),
+        }
+    }
+}
+
+pub fn returned(value: Bound<'_, PyAny>) -> End {
+    End::Value(value.unbind())
+}
+
+/// What an exception that left a goroutine makes of its end.
+pub fn ended_with(py: Python<'_>, error: PyErr) -> End {
+    if is_goexit(py, error.value(py)) {
+        return End::Value(py.None());
+    }
+    let traceback = error.traceback(py).map(|traceback| traceback.into_any().unbind());
+    End::Error(error.into_value(py).into_any(), traceback)
+}
+
+fn end(goroutine: &Bound<'_, Goroutine>, end: End) {
+    let py = goroutine.py();
+    // SAFETY: this thread has the right to resume it, and nobody will again.
+    let body = unsafe { goroutine.get().body().take() };
+    let group = body.and_then(|body| {
+        scope::stepped_ended();
+        // The coroutine first: what it still holds may be what somebody waits for.
+        drop(body.coroutine.into_bound(py));
+        drop(body.context.into_bound(py));
+        body.group
+    });
+    Goroutine::finish(goroutine, end);
+    if let Some(group) = group {
+        // The counter can only be too low through a done() of the user's own; that is reported like any error nobody
+        // can catch.
+        if let Err(error) = group.get().change(py, -1) {
+            error.write_unraisable(py, Some(group.bind(py).as_any()));
+        }
+    }
+}
+
+type IterSend = unsafe extern "C-unwind" fn(
+    *mut ffi::PyObject,
+    *mut ffi::PyObject,
+    *mut *mut ffi::PyObject,
+) -> ffi::PySendResult;
+
+#[inline]
+fn send(py: Python<'_>, body: &Body) -> Sent {
+    gochan_core::lock::assert_none_held("resuming a coroutine");
+    let (coroutine, context) = (body.coroutine.as_ptr(), body.context.as_ptr());
+    // SAFETY: the same function under an ABI that differs only in that unwinding is allowed: see guard.rs.
+    let iter_send = std::hint::black_box(unsafe {
+        std::mem::transmute::<
+            unsafe extern "C" fn(
+                *mut ffi::PyObject,
+                *mut ffi::PyObject,
+                *mut *mut ffi::PyObject,
+            ) -> ffi::PySendResult,
+            IterSend,
+        >(ffi::PyIter_Send)
+    });
+    let mut result = std::ptr::null_mut();
+    // SAFETY: attached, live objects; the context is entered by this goroutine alone, so by nobody now. The result is a
+    // new reference, or null with an error.
+    unsafe {
+        if ffi::PyContext_Enter(context) != 0 {
+            return Sent::Raised(PyErr::fetch(py));
+        }
+        let guard = guard::NeverReturn;
+        let sent = iter_send(coroutine, ffi::Py_None(), &raw mut result);
+        std::mem::forget(guard);
+        match sent {
+            ffi::PySendResult::PYGEN_NEXT => {
+                ffi::PyContext_Exit(context);
+                Sent::Yielded(Bound::from_owned_ptr(py, result).unbind())
+            }
+            ffi::PySendResult::PYGEN_RETURN => {
+                ffi::PyContext_Exit(context);
+                Sent::Returned(Bound::from_owned_ptr(py, result).unbind())
+            }
+            ffi::PySendResult::PYGEN_ERROR => {
+                let error = PyErr::fetch(py);
+                ffi::PyContext_Exit(context);
+                Sent::Raised(error)
+            }
+        }
+    }
+}
+
+/// Resumes the coroutine with an exception.
+fn throw(body: &Body, error: &Bound<'_, PyAny>) -> Sent {
+    let py = error.py();
+    // SAFETY: attached, a live context that nobody else enters.
+    if unsafe { ffi::PyContext_Enter(body.context.as_ptr()) } != 0 {
+        return Sent::Raised(PyErr::fetch(py));
+    }
+    let thrown = guard::call_method(body.coroutine.bind(py), intern!(py, "throw"), [error]);
+    // SAFETY: entered above.
+    unsafe { ffi::PyContext_Exit(body.context.as_ptr()) };
+    match thrown {
+        Ok(yielded) => Sent::Yielded(yielded.unbind()),
+        Err(stop) if stop.is_instance_of::<PyStopIteration>(py) => match stop.value(py).getattr("value") {
+            Ok(value) => Sent::Returned(value.unbind()),
+            Err(error) => Sent::Raised(error),
+        },
+        Err(error) => Sent::Raised(error),
+    }
+}
+
+#[cold]
+fn foreign_awaitable<'py>(foreign: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
+    let py = foreign.py();
+    let what = if foreign.is_none() {
+        "something that only yields (None)".to_owned()
+    } else {
+        let kind = foreign.get_type();
+        let name = |attribute: &str| kind.getattr(attribute).map(|name| name.to_string());
+        match (name("__module__"), name("__qualname__")) {
+            (Ok(module), Ok(name)) => format!("a {module}.{name}"),
+            _ => "a foreign object".to_owned(),
+        }
+    };
+    PyTypeError::new_err(format!(
+        "a goroutine can not await {what}: it belongs to another event loop, and nothing here would wake the goroutine; \
+         write `await gochan.aio(...)` around it, which runs it on gochan's asyncio loop"
+    ))
+    .into_value(py)
+    .into_bound(py)
+    .into_any()
+}
+
+/// The operation at the end of the goroutine's chain of awaits, and since when it waits there.
+pub fn waits_in(goroutine: &Bound<'_, Goroutine>) -> Option<(String, Instant)> {
+    let py = goroutine.py();
+    // SAFETY: attached; only looked at. With the GIL nobody changes it meanwhile; without, the caller asks for what
+    // may be old news anyway, and the goroutine is parked.
+    let body = unsafe { goroutine.get().body() };
+    let mut at = body.as_ref()?.coroutine.clone_ref(py).into_bound(py);
+    loop {
+        if let Ok(awaitable) = at.cast::<Awaitable>() {
+            return awaitable.get().waits_in(py);
+        }
+        let attributes = ["cr_await", "gi_yieldfrom", "ag_await"];
+        at = attributes
+            .iter()
+            .find_map(|name| at.getattr_opt(name).ok().flatten())
+            .filter(|next| !next.is_none())?;
+    }
+}
+
+/// The collector, or the last reference, found a goroutine that has not ended: nothing can wake it any more.
+pub fn collected(goroutine: &Bound<'_, Goroutine>) {
+    let py = goroutine.py();
+    let this = goroutine.get();
+    let waits = Goroutine::waits_in(goroutine);
+    if !this.word.retire() {
+        return;
+    }
+    // SAFETY: attached, and `retire` made sure that nobody has the right to resume it, nor gets it.
+    let has_body = unsafe { this.body().is_some() };
+    if !has_body {
+        return;
+    }
+    if !this.is_abandoned() && !world::is_stopped() {
+        let what = waits.map_or_else(
+            || "it was never resumed".to_owned(),
+            |(what, _)| format!("it waits in {what}"),
+        );
+        let text = format!(
+            "goroutine {} can never be woken: {what}, and nothing else can reach that; started at {}",
+            this.full_name(py),
+            this.start_site(py)
+        );
+        if let Err(error) = warn(goroutine, &text) {
+            guard::raise_later(py, error, Some(goroutine.as_any()));
+        }
+    }
+    close(goroutine);
+}
+
+fn warn(goroutine: &Bound<'_, Goroutine>, text: &str) -> PyResult<()> {
+    let py = goroutine.py();
+    let warn = py.import("warnings")?.getattr("warn")?;
+    let (text, one) = (text.into_pyobject(py)?, 1_i32.into_pyobject(py)?);
+    let kind = py.get_type::<PyResourceWarning>();
+    guard::call(
+        &warn,
+        [text.as_any(), kind.as_any(), one.as_any(), goroutine.as_any()],
+    )
+    .map(drop)
+}
+
+/// Ends a goroutine that nobody will resume any more: its `finally` blocks run, and can not wait.
+///
+/// Its word is DONE already.
+pub fn close(goroutine: &Bound<'_, Goroutine>) {
+    let py = goroutine.py();
+    // SAFETY: attached, and the word is DONE: nobody else has the right to resume it.
+    let Some(body) = (unsafe { goroutine.get().body().take() }) else {
+        return;
+    };
+    scope::stepped_ended();
+    let _none = Running::none();
+    let coroutine = body.coroutine.bind(py);
+    // SAFETY: attached, a live context, which nobody has entered: the goroutine does not run.
+    let entered = unsafe { ffi::PyContext_Enter(body.context.as_ptr()) } == 0;
+    if !entered {
+        drop(PyErr::take(py));
+    }
+    if let Err(error) = guard::call_method(coroutine, intern!(py, "close"), []) {
+        if !is_goexit(py, error.value(py)) {
+            error.write_unraisable(py, Some(goroutine.as_any()));
+        }
+    }
+    if entered {
+        // SAFETY: entered above.
+        unsafe { ffi::PyContext_Exit(body.context.as_ptr()) };
+    }
+    drop(body.coroutine.into_bound(py));
+    drop(body.context.into_bound(py));
+    Goroutine::finish(goroutine, End::Value(py.None()));
+    if let Some(group) = body.group {
+        if let Err(error) = group.get().change(py, -1) {
+            error.write_unraisable(py, Some(group.bind(py).as_any()));
+        }
+    }
+}
+
+// ---------------------------------------------------------------- goexit
+
+/// Goroutines that were told to exit and have not ended: while there are none, operations do not look further.
+static EXITING: AtomicUsize = AtomicUsize::new(0);
+
+pub fn exit_is_over() {
+    EXITING.fetch_sub(1, Ordering::AcqRel);
+}
+
+fn goexit_class(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
+    static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    CLASS
+        .get_or_try_init(py, || Ok(py.import("gochan.errors")?.getattr("GoExit")?.unbind()))
+        .map(|class| class.bind(py))
+}
+
+pub fn is_goexit(py: Python<'_>, error: &Bound<'_, PyAny>) -> bool {
+    EXITING.load(Ordering::Acquire) != 0
+        && goexit_class(py).is_ok_and(|class| error.is_instance(class).unwrap_or(false))
+}
+
+fn goexit_error(py: Python<'_>) -> PyErr {
+    match goexit_class(py).and_then(|class| class.call0()) {
+        Ok(error) => PyErr::from_value(error),
+        Err(error) => error,
+    }
+}
+
+/// Ends the calling goroutine: its `finally` blocks run, nothing else of it. Go's runtime.Goexit.
+///
+/// Its result is None, and it counts as ended without an error. In the main goroutine of `run()` it ends that one only:
+/// the others go on. RuntimeError outside of a goroutine.
+#[pyfunction]
+pub fn goexit(py: Python<'_>) -> PyResult<()> {
+    let Some(goroutine) = current::goroutine(py) else {
+        return Err(PyRuntimeError::new_err(
+            "goexit() ends the calling goroutine, and this thread runs none: use it in a function started with go() or run()",
+        ));
+    };
+    if goroutine.get().set(flag::EXITING) {
+        EXITING.fetch_add(1, Ordering::AcqRel);
+    }
+    Err(goexit_error(py))
+}
+
+/// Raises again in a goroutine that has swallowed its `goexit()`. At the entrance of every operation.
+#[inline]
+pub fn check_exit(py: Python<'_>) -> PyResult<()> {
+    if EXITING.load(Ordering::Relaxed) == 0 {
+        return Ok(());
+    }
+    check_exit_here(py)
+}
+
+/// Whether the fast front of an operation has to leave it to the slow one, which checks.
+#[inline]
+pub fn some_exit() -> bool {
+    EXITING.load(Ordering::Relaxed) != 0
+}
+
+#[cold]
+fn check_exit_here(py: Python<'_>) -> PyResult<()> {
+    match current::goroutine(py) {
+        Some(goroutine) if goroutine.get().has(flag::EXITING) => Err(goexit_error(py)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,138 @@
+//! What runs on this thread.
+//!
+//! One thread-local for all of it, because each look at a thread-local of an extension module is a function call.
+
+use crate::goroutine::Goroutine;
+use crate::scope::Scope;
+use gochan_core::sched::scheduler::{Permit, RunnerId};
+use gochan_core::sys::Arc;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use std::cell::Cell;
+use std::ptr::null_mut;
+
+#[derive(Debug)]
+struct Current {
+    /// The goroutine, borrowed from whoever runs it; null outside of goroutines.
+    goroutine: Cell<*mut ffi::PyObject>,
+    /// Whether it is resumed step by step, so that its awaitables may park it.
+    stepped: Cell<bool>,
+    /// The permit this thread resumes goroutines with.
+    permit: Cell<Option<(Permit, RunnerId)>>,
+    /// The event loop that was running in this thread when `run()` was called (in a Jupyter cell): borrowed,
+    /// and only compared.
+    outer_loop: Cell<*mut ffi::PyObject>,
+}
+
+thread_local! {
+    static CURRENT: Current = const {
+        Current {
+            goroutine: Cell::new(null_mut()),
+            stepped: Cell::new(false),
+            permit: Cell::new(None),
+            outer_loop: Cell::new(null_mut()),
+        }
+    };
+}
+
+/// Makes a goroutine this thread's current one for as long as it lives.
+#[derive(Debug)]
+pub struct Running {
+    outer: (*mut ffi::PyObject, bool),
+}
+
+impl Running {
+    #[inline]
+    pub fn enter(goroutine: &Bound<'_, Goroutine>, stepped: bool) -> Self {
+        Self::swap(goroutine.as_ptr(), stepped)
+    }
+
+    /// None: what runs until this is dropped belongs to no goroutine (a finalizer, say).
+    pub fn none() -> Self {
+        Self::swap(null_mut(), false)
+    }
+
+    #[inline]
+    fn swap(goroutine: *mut ffi::PyObject, stepped: bool) -> Self {
+        CURRENT.with(|current| Self {
+            outer: (
+                current.goroutine.replace(goroutine),
+                current.stepped.replace(stepped),
+            ),
+        })
+    }
+}
+
+impl Drop for Running {
+    #[inline]
+    fn drop(&mut self) {
+        CURRENT.with(|current| {
+            current.goroutine.set(self.outer.0);
+            current.stepped.set(self.outer.1);
+        });
+    }
+}
+
+/// For the bottom of a goroutine thread, where a job begins and ends in different calls.
+pub fn set_goroutine(goroutine: Option<&Bound<'_, Goroutine>>) {
+    CURRENT.with(|current| {
+        current.goroutine.set(goroutine.map_or(null_mut(), Bound::as_ptr));
+        current.stepped.set(false);
+    });
+}
+
+fn borrowed(py: Python<'_>, pointer: *mut ffi::PyObject) -> Option<Bound<'_, Goroutine>> {
+    if pointer.is_null() {
+        return None;
+    }
+    // SAFETY: set from a live goroutine by the one who runs it, who holds it until after it is set back.
+    Some(unsafe { Bound::from_borrowed_ptr(py, pointer).cast_into_unchecked() })
+}
+
+/// The goroutine that runs on this thread.
+pub fn goroutine(py: Python<'_>) -> Option<Bound<'_, Goroutine>> {
+    borrowed(py, CURRENT.with(|current| current.goroutine.get()))
+}
+
+/// The goroutine that this thread resumes, if it is one that can park by yielding.
+#[inline]
+pub fn stepped(py: Python<'_>) -> Option<Bound<'_, Goroutine>> {
+    let pointer = CURRENT.with(|current| {
+        if current.stepped.get() {
+            current.goroutine.get()
+        } else {
+            null_mut()
+        }
+    });
+    borrowed(py, pointer)
+}
+
+/// The `run()` that what is started on this thread belongs to.
+pub fn scope(py: Python<'_>) -> Option<Arc<Scope>> {
+    goroutine(py)?.get().scope().cloned()
+}
+
+pub fn is(goroutine: *mut ffi::PyObject) -> bool {
+    CURRENT.with(|current| current.goroutine.get() == goroutine)
+}
+
+#[inline]
+pub fn permit() -> Option<(Permit, RunnerId)> {
+    CURRENT.with(|current| current.permit.get())
+}
+
+pub fn set_permit(permit: Option<(Permit, RunnerId)>) {
+    CURRENT.with(|current| current.permit.set(permit));
+}
+
+pub fn outer_loop() -> *mut ffi::PyObject {
+    CURRENT.with(|current| current.outer_loop.get())
+}
+
+pub fn set_outer_loop(outer: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    CURRENT.with(|current| current.outer_loop.replace(outer))
+}
+
+pub fn after_fork_in_child() {
+    set_permit(None);
+}

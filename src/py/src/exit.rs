@@ -1,0 +1,60 @@
+//! Leaving: what is done when the interpreter is about to exit.
+//!
+//! The scheduler stops, so that nothing is resumed any more; then the coroutines that are suspended are closed, while modules are
+//! still whole: their `finally` blocks run. Threads in the middle of a goroutine are abandoned, as Go's are.
+
+use crate::aio;
+use crate::coroutine;
+use crate::goroutine::Goroutine;
+use crate::world;
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Set once `at_exit` is registered.
+static PREPARED: AtomicBool = AtomicBool::new(false);
+
+/// Before the first goroutine.
+#[inline]
+pub fn prepare(py: Python<'_>) -> PyResult<()> {
+    if PREPARED.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    register(py)
+}
+
+#[cold]
+fn register(py: Python<'_>) -> PyResult<()> {
+    let function = wrap_pyfunction!(at_exit, py)?;
+    let atexit = py.import("atexit")?;
+    if !PREPARED.swap(true, Ordering::AcqRel) {
+        atexit.call_method1("register", (function,))?;
+    }
+    Ok(())
+}
+
+#[pyfunction]
+#[pyo3(name = "_close_goroutines")]
+fn at_exit(py: Python<'_>) -> PyResult<()> {
+    world::stop();
+    aio::stop(py);
+    // No list of all goroutines is kept for this: the collector has one.
+    let all = py
+        .import("gc")?
+        .call_method0("get_objects")?
+        .cast_into::<PyList>()?;
+    let class = py.get_type::<Goroutine>();
+    let mut suspended = Vec::new();
+    for object in all.iter() {
+        if object.get_type().is(&class) {
+            suspended.push(object.cast_into::<Goroutine>()?);
+        }
+    }
+    drop(all);
+    for goroutine in suspended {
+        if !goroutine.get().has_ended() && goroutine.get().word.retire() {
+            coroutine::close(&goroutine);
+        }
+    }
+    Ok(())
+}

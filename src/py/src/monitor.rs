@@ -1,0 +1,137 @@
+//! A native thread that looks after the runners: it knows no Python and never attaches.
+//!
+//! * A runner that has begun nothing for a tick, while goroutines are ready or a timeout is due, is stuck in a goroutine that
+//!   computes, or blocks outside of gochan: a spare thread is called to take its permit over.
+//! * While no runner is awake, it sleeps until the next timeout and calls one.
+//!
+//! Invariant: while a permit is held the monitor is ticking; while a timeout is pending it sleeps no longer than until
+//! then. Who begins either rings ([`watch`]).
+
+use crate::deferred;
+use crate::world::{self, Order};
+use gochan_core::clock::{Clock, Instant, Monotonic};
+use gochan_core::parker::Parker;
+use gochan_core::sched::scheduler::Progress;
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::time::Duration;
+
+/// A spare is called for a runner that is stuck for one to two of these. The GIL's switch interval comes on top.
+const TICK: Duration = Duration::from_millis(5);
+/// After so many ticks with nothing to look after, it sleeps.
+const IDLE_TICKS: u32 = 20;
+
+const ABSENT: u32 = 0;
+const TICKING: u32 = 1;
+const ASLEEP: u32 = 2;
+
+#[derive(Debug)]
+struct Monitor {
+    state: AtomicU32,
+    bell: Parker,
+}
+
+/// Made at the first use, never freed; a forked child makes its own.
+static MONITOR: AtomicPtr<Monitor> = AtomicPtr::new(std::ptr::null_mut());
+
+fn get() -> &'static Monitor {
+    let current = MONITOR.load(Ordering::Acquire);
+    // SAFETY: null, or a box that was leaked below and is never freed.
+    if let Some(monitor) = unsafe { current.as_ref() } {
+        return monitor;
+    }
+    let new = Box::into_raw(Box::new(Monitor {
+        state: AtomicU32::new(ABSENT),
+        bell: Parker::new(),
+    }));
+    match MONITOR.compare_exchange(current, new, Ordering::AcqRel, Ordering::Acquire) {
+        // SAFETY: just made, and published: never freed from here on.
+        Ok(_) => unsafe { &*new },
+        Err(theirs) => {
+            // SAFETY: `new` was seen by nobody; `theirs` is published and never freed.
+            unsafe {
+                drop(Box::from_raw(new));
+                &*theirs
+            }
+        }
+    }
+}
+
+pub fn after_fork_in_child() {
+    MONITOR.store(std::ptr::null_mut(), Ordering::Release);
+}
+
+/// There is something to look after.
+#[inline]
+pub fn watch() {
+    let monitor = get();
+    if monitor.state.load(Ordering::SeqCst) != TICKING {
+        monitor.start_or_wake();
+    }
+}
+
+impl Monitor {
+    #[cold]
+    fn start_or_wake(&'static self) {
+        let from = |state| {
+            self.state
+                .compare_exchange(state, TICKING, Ordering::SeqCst, Ordering::SeqCst)
+                .is_ok()
+        };
+        if from(ASLEEP) {
+            self.bell.unpark();
+        } else if from(ABSENT) {
+            let started = std::thread::Builder::new()
+                .name("gochan-sched".into())
+                .stack_size(64 * 1024)
+                .spawn(move || self.run());
+            if started.is_err() {
+                // No thread to be had. The next one who rings tries again.
+                self.state.store(ABSENT, Ordering::SeqCst);
+            }
+        }
+    }
+
+    fn run(&self) {
+        deferred::block_all_signals();
+        let mut idle = 0;
+        let mut progress = Progress::default();
+        loop {
+            if world::is_stopped() {
+                return;
+            }
+            let world = world::get();
+            let timer = world.timers.earliest();
+            let now = Monotonic.now();
+            if world.steps.is_running() {
+                idle = 0;
+                if let Some(permit) = world.steps.stuck(&mut progress) {
+                    if world.steps.has_jobs() || timer <= now {
+                        let seen = world.steps.position(permit);
+                        world::give_detached(Order::Rescue(permit, seen));
+                    }
+                }
+                self.bell.park(Some(now.saturating_add(TICK)));
+                continue;
+            }
+            progress = Progress::default();
+            if timer <= now || world.steps.has_jobs() {
+                world::call_runner_detached();
+                self.bell.park(Some(now.saturating_add(TICK)));
+                continue;
+            }
+            idle += 1;
+            if idle < IDLE_TICKS {
+                self.bell.park(Some(now.saturating_add(TICK)));
+                continue;
+            }
+            idle = 0;
+            self.state.store(ASLEEP, Ordering::SeqCst);
+            // Something between the look above and the store saw TICKING and did not ring.
+            if !world.steps.is_running() && !world.steps.has_jobs() {
+                let timer = world.timers.earliest();
+                self.bell.park((timer != Instant::NEVER).then_some(timer));
+            }
+            self.state.store(TICKING, Ordering::SeqCst);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! A thread with a permit: it resumes goroutines until none is ready.
+
+use crate::announce;
+use crate::coroutine;
+use crate::current;
+use crate::goroutine_wait;
+use crate::world;
+use gochan_core::sched::scheduler::{Permit, RunnerId};
+use pyo3::prelude::*;
+
+/// Every so many steps a runner looks at the clock, if there are timeouts.
+const CLOCK: u32 = 16;
+
+/// Why a runner stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// Nothing is ready. It still has the permit.
+    NothingReady,
+    /// The permit was taken over while it was in a step, or given away in it.
+    LostPermit,
+    /// `enough` said so. It still has the permit.
+    Enough,
+}
+
+/// Resumes goroutines with the permit until nothing is ready, or `enough`.
+pub fn run(py: Python<'_>, permit: Permit, me: RunnerId, enough: impl Fn() -> bool) -> Stop {
+    let steps = &world::get().steps;
+    current::set_permit(Some((permit, me)));
+    let mut steps_to_clock = 1;
+    let stop = loop {
+        if !steps.holds(permit, me) {
+            break Stop::LostPermit;
+        }
+        if enough() {
+            break Stop::Enough;
+        }
+        if announce::is_wanted() {
+            announce::let_in(py);
+        }
+        steps_to_clock -= 1;
+        if steps_to_clock == 0 {
+            steps_to_clock = CLOCK;
+            goroutine_wait::expire_due(py);
+        }
+        if let Some(routine) = steps.next(permit) {
+            coroutine::step(py, routine);
+        } else {
+            goroutine_wait::expire_due(py);
+            if !steps.has_jobs() {
+                break Stop::NothingReady;
+            }
+        }
+    };
+    current::set_permit(None);
+    stop
+}
+
+/// This thread is about to block in the middle of a step: its permit goes to another thread, if there are jobs.
+pub fn leave(py: Python<'_>) {
+    let Some((permit, me)) = current::permit() else {
+        return;
+    };
+    current::set_permit(None);
+    if world::get().steps.holds(permit, me) && world::get().steps.release(permit, me) {
+        world::call_runner(py);
+    }
+}

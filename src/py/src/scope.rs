@@ -1,0 +1,111 @@
+//! Which program a goroutine belongs to: a `run()`, or none.
+//!
+//! Goroutines that were started under a `run()` are abandoned when its main ends, as Go's are when main returns; those
+//! started outside of any live on. Each goroutine hands its scope on to those that it starts.
+//!
+//! Invariants:
+//! * `active` counts the goroutines of the scope that have begun to exist and not ended.
+//! * Once `over` is set no goroutine of the scope is resumed any more, and the scope counts no longer.
+
+use gochan_core::parker::Parker;
+use gochan_core::sys::Arc;
+use parking_lot::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+#[derive(Debug)]
+pub struct Scope {
+    over: AtomicBool,
+    active: AtomicUsize,
+    /// The thread that is in `run()`: told when main has ended, and when the last goroutine has.
+    pub home: Arc<Parker>,
+}
+
+/// Goroutines outside of any `run()`.
+static FREE: AtomicUsize = AtomicUsize::new(0);
+/// The scopes of the `run()`s that are going on. What may not happen under it: a drop of a scope, any Python.
+static LIVE: Mutex<Vec<Arc<Scope>>> = Mutex::new(Vec::new());
+/// Goroutines that the scheduler resumes, in all scopes: while there are some, a thread is kept for them.
+static STEPPED: AtomicUsize = AtomicUsize::new(0);
+
+impl Scope {
+    pub fn begin(home: Arc<Parker>) -> Arc<Self> {
+        let scope = Arc::new(Self {
+            over: AtomicBool::new(false),
+            active: AtomicUsize::new(0),
+            home,
+        });
+        LIVE.lock().push(Arc::clone(&scope));
+        scope
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    pub fn active(&self) -> usize {
+        self.active.load(Ordering::Acquire)
+    }
+
+    /// Main has ended: the rest is abandoned.
+    pub fn end(scope: &Arc<Self>) {
+        scope.over.store(true, Ordering::Release);
+        let mut live = LIVE.lock();
+        let at = live.iter().position(|other| Arc::ptr_eq(other, scope));
+        let gone = at.map(|at| live.remove(at));
+        drop(live);
+        drop(gone);
+    }
+}
+
+/// A goroutine is about to exist.
+pub fn began(scope: Option<&Arc<Scope>>) {
+    scope
+        .map_or(&FREE, |scope| &scope.active)
+        .fetch_add(1, Ordering::AcqRel);
+}
+
+/// It has ended, or never came to be.
+pub fn ended(scope: Option<&Arc<Scope>>) {
+    match scope {
+        None => {
+            FREE.fetch_sub(1, Ordering::AcqRel);
+        }
+        Some(scope) => {
+            if scope.active.fetch_sub(1, Ordering::AcqRel) == 1 {
+                // A main that ended by goexit() leaves its run() waiting for this.
+                scope.home.unpark();
+            }
+        }
+    }
+}
+
+pub fn stepped_began() {
+    STEPPED.fetch_add(1, Ordering::AcqRel);
+}
+
+pub fn stepped_ended() {
+    STEPPED.fetch_sub(1, Ordering::AcqRel);
+}
+
+/// Whether there are goroutines that a runner may have to resume some day.
+pub fn has_stepped() -> bool {
+    STEPPED.load(Ordering::Acquire) != 0
+}
+
+/// All goroutines. The main thread counts as one, as in Go, unless it is counted already because it is in a `run()`.
+pub fn count() -> usize {
+    let live = LIVE.lock();
+    let under_run: usize = live.iter().map(|scope| scope.active()).sum();
+    FREE.load(Ordering::Acquire) + under_run + usize::from(live.is_empty())
+}
+
+/// In a forked child there are none but, in a `run()`, its main.
+pub fn after_fork_in_child() {
+    FREE.store(0, Ordering::Release);
+    STEPPED.store(0, Ordering::Release);
+    let gone = std::mem::take(&mut *LIVE.lock());
+    for scope in &gone {
+        scope.active.store(0, Ordering::Release);
+    }
+    drop(gone);
+}

@@ -1,0 +1,310 @@
+//! The scheduler of this process, and how a thread is called to work.
+//!
+//! Invariants:
+//! * A job that was made ready is seen by a runner, or a thread was called for it; see `sched::scheduler`.
+//! * Everything here is reached through one pointer, which a forked child replaces: its threads, and whoever held a lock
+//!   in the old one, do not exist there.
+
+use crate::current;
+use crate::deferred;
+use crate::goroutine::Goroutine;
+use crate::job::Job;
+use crate::monitor;
+use crate::threads;
+use crate::value::Value;
+use gochan_core::sched::scheduler::{Permit, RunnerId};
+use gochan_core::sched::{CallQueue, Scheduler, Seats, Timers, calls::Call};
+use gochan_core::sys::Arc;
+use gochan_core::waiter::Waiter;
+use pyo3::prelude::*;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+
+/// A goroutine on its way through the queues: one counted reference, as a [`Value`].
+#[derive(Debug)]
+pub struct Routine(Value);
+
+impl Routine {
+    #[inline]
+    pub fn new(goroutine: Bound<'_, Goroutine>) -> Self {
+        Self(Value::new(goroutine.into_any()))
+    }
+
+    #[inline]
+    pub fn bind<'py>(&self, py: Python<'py>) -> Bound<'py, Goroutine> {
+        // SAFETY: attached, and made from a goroutine.
+        unsafe { Bound::from_borrowed_ptr(py, self.0.as_ptr()).cast_into_unchecked() }
+    }
+
+    pub fn value(&self) -> &Value {
+        &self.0
+    }
+
+    /// Has it resumed: what it waits for has come. From any attached thread.
+    #[inline]
+    pub fn wake(self) {
+        // SAFETY: a wake comes from an attached thread.
+        let py = unsafe { Python::assume_attached() };
+        // SAFETY: as above.
+        if unsafe { self.get() }.word.wake() {
+            ready(py, self);
+        }
+    }
+
+    /// # Safety
+    /// The thread is attached.
+    #[inline]
+    pub unsafe fn get(&self) -> &Goroutine {
+        // SAFETY: the caller's promise; made from a goroutine, which lives as long as the reference.
+        unsafe {
+            let bound: &Py<Goroutine> = &*std::ptr::from_ref(&self.0).cast();
+            bound.get()
+        }
+    }
+}
+
+/// What a thread is called for.
+#[derive(Debug)]
+pub enum Order {
+    /// To resume goroutines: the permit was claimed for it.
+    Run(Permit, RunnerId),
+    /// To take over a permit whose holder is stuck, if it still is where it was seen.
+    Rescue(Permit, (u64, u64)),
+    /// To run functions.
+    Serve,
+    /// To be there.
+    Wait,
+}
+
+/// A goroutine's timeout: the wait that it ends.
+#[derive(Debug)]
+pub struct Expiry {
+    pub routine: Routine,
+    pub waiter: Arc<Waiter<Value>>,
+    pub turn: u32,
+}
+
+#[derive(Debug)]
+pub struct World {
+    pub steps: Scheduler<Routine>,
+    pub calls: CallQueue<Py<Job>>,
+    pub timers: Timers<Expiry>,
+    /// Goroutine threads without work.
+    pub seats: Seats<Order>,
+    /// Threads in `run()` without work: they take [`Order::Run`] only.
+    pub homes: Seats<Order>,
+}
+
+/// Made at the first use, never freed; a forked child makes its own.
+static WORLD: AtomicPtr<World> = AtomicPtr::new(std::ptr::null_mut());
+/// At exit nothing is resumed any more.
+static STOPPED: AtomicBool = AtomicBool::new(false);
+/// What `gomaxprocs` says; 0 until somebody asks.
+static PROCS: AtomicUsize = AtomicUsize::new(0);
+
+/// How many goroutines may be resumed at once.
+fn permits() -> usize {
+    if cfg!(Py_GIL_DISABLED) { procs() } else { 1 }
+}
+
+fn procs() -> usize {
+    let known = PROCS.load(Ordering::Relaxed);
+    if known != 0 {
+        return known;
+    }
+    if cfg!(Py_GIL_DISABLED) {
+        std::thread::available_parallelism().map_or(1, usize::from)
+    } else {
+        1
+    }
+}
+
+/// Sets the number, if one is given; the one before.
+pub fn gomaxprocs(new: Option<usize>) -> usize {
+    let old = procs();
+    if let Some(new) = new {
+        PROCS.store(new, Ordering::Relaxed);
+    }
+    old
+}
+
+#[inline]
+pub fn get() -> &'static World {
+    // SAFETY: null, or a box that was leaked below and is never freed.
+    unsafe { WORLD.load(Ordering::Acquire).as_ref() }.unwrap_or_else(make)
+}
+
+#[cold]
+fn make() -> &'static World {
+    let new = Box::into_raw(Box::new(World {
+        steps: Scheduler::new(permits()),
+        calls: CallQueue::new(),
+        timers: Timers::new(),
+        seats: Seats::new(),
+        homes: Seats::new(),
+    }));
+    match WORLD.compare_exchange(std::ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire) {
+        // SAFETY: just made, and published: never freed from here on.
+        Ok(_) => unsafe { &*new },
+        Err(theirs) => {
+            // SAFETY: `new` was seen by nobody; `theirs` is published and never freed.
+            unsafe {
+                drop(Box::from_raw(new));
+                &*theirs
+            }
+        }
+    }
+}
+
+pub fn is_stopped() -> bool {
+    STOPPED.load(Ordering::Acquire)
+}
+
+pub fn stop() {
+    STOPPED.store(true, Ordering::Release);
+}
+
+pub fn after_fork_in_child() {
+    WORLD.store(std::ptr::null_mut(), Ordering::Release);
+}
+
+/// Has a goroutine resumed if it is parked.
+pub fn wake(goroutine: &Bound<'_, Goroutine>) {
+    Routine::new(goroutine.clone()).wake();
+}
+
+/// Queues a goroutine that was woken: next, if this thread is a runner. Attached.
+#[inline]
+pub fn ready(py: Python<'_>, routine: Routine) {
+    let world = get();
+    if let Some((permit, me)) = current::permit() {
+        if world.steps.holds(permit, me) {
+            world.steps.push_next(permit, routine);
+            if cfg!(Py_GIL_DISABLED) {
+                call_runner(py);
+            }
+            return;
+        }
+    }
+    world.steps.push_shared(routine);
+    call_runner(py);
+}
+
+/// Queues a new goroutine.
+#[inline]
+pub fn ready_new(py: Python<'_>, routine: Routine) -> PyResult<()> {
+    let world = get();
+    match current::permit() {
+        Some((permit, me)) if world.steps.holds(permit, me) => {
+            world.steps.push(permit, routine);
+            if cfg!(Py_GIL_DISABLED) {
+                call_runner(py);
+            }
+            Ok(())
+        }
+        _ => {
+            world.steps.push_shared(routine);
+            try_call_runner(py)
+        }
+    }
+}
+
+/// Queues a goroutine behind all others.
+pub fn ready_last(py: Python<'_>, routine: Routine) {
+    get().steps.push_shared(routine);
+    call_runner(py);
+}
+
+/// Has a thread come for the jobs that wait, if a permit is free.
+pub fn call_runner(py: Python<'_>) {
+    if let Err(error) = try_call_runner(py) {
+        // No thread to be had now. The job waits for the next push, or for a runner to look again.
+        error.write_unraisable(py, None);
+    }
+}
+
+fn try_call_runner(py: Python<'_>) -> PyResult<()> {
+    let steps = &get().steps;
+    let me = steps.register();
+    let Some(permit) = steps.claim_for_work(me) else {
+        return Ok(());
+    };
+    let order = match get().homes.call(Order::Run(permit, me)) {
+        Ok(parker) => {
+            deferred::unpark(parker);
+            return Ok(());
+        }
+        Err(order) => order,
+    };
+    give(py, order)
+}
+
+/// Gives an order to an idle goroutine thread, or to a new one. An error undoes the order.
+fn give(py: Python<'_>, order: Order) -> PyResult<()> {
+    let order = match get().seats.call(order) {
+        Ok(parker) => {
+            deferred::unpark(parker);
+            return Ok(());
+        }
+        Err(order) => order,
+    };
+    threads::start(py, order)
+}
+
+/// The order is not carried out: whatever was claimed for it is free again.
+pub fn undo(order: &Order) {
+    match order {
+        Order::Run(permit, me) => {
+            let _ = get().steps.release(*permit, *me);
+        }
+        Order::Serve => get().calls.nobody_comes(),
+        Order::Rescue(..) | Order::Wait => {}
+    }
+}
+
+/// Has a thread come that runs functions.
+pub fn call_server(py: Python<'_>, call: Call) -> PyResult<()> {
+    match call {
+        Call::Nobody => Ok(()),
+        Call::Server => give(py, Order::Serve),
+    }
+}
+
+/// Keeps an idle thread at hand, for the moment in which this one is stuck in a goroutine.
+pub fn keep_a_spare(py: Python<'_>) {
+    monitor::watch();
+    if get().seats.is_empty() {
+        if let Err(error) = threads::start(py, Order::Wait) {
+            // It goes without; the next runner tries again.
+            drop(error);
+        }
+    }
+}
+
+/// Has an idle thread come for due timeouts, from a thread that is not attached.
+pub fn call_runner_detached() {
+    let steps = &get().steps;
+    let me = steps.register();
+    let Some(permit) = steps.claim(me) else {
+        return;
+    };
+    match get().homes.call(Order::Run(permit, me)) {
+        Ok(parker) => parker.unpark(),
+        Err(order) => {
+            give_detached(order);
+        }
+    }
+}
+
+/// As [`give`], for a thread that is not attached and can start none.
+pub fn give_detached(order: Order) -> bool {
+    match get().seats.call(order) {
+        Ok(parker) => {
+            parker.unpark();
+            true
+        }
+        Err(order) => {
+            undo(&order);
+            false
+        }
+    }
+}
