@@ -171,26 +171,36 @@ impl<T, W: Wake> Channel<T, W> {
     /// The waiter is settled with [`Outcome::Sent`] or [`Outcome::Closed`] and `waker` is woken after
     /// that. If nothing had to wait, `waker` is dropped unused.
     pub fn send_or_park(&self, value: T, waiter: &Arc<Waiter<T>>, waker: W) -> SendStart<T> {
-        let mut after = After::new();
         let mut waker = Some(waker);
+        let start = self.send_or_park_with(value, waiter, || waker.take().expect("one waker, one park"));
+        drop(waker);
+        start
+    }
+
+    /// As [`Self::send_or_park`]; the waker is made only if it is needed, under the lock.
+    #[inline]
+    pub fn send_or_park_with(
+        &self,
+        value: T,
+        waiter: &Arc<Waiter<T>>,
+        waker: impl FnOnce() -> W,
+    ) -> SendStart<T> {
+        let mut after = After::new();
         let start = {
             let mut state = self.state.lock();
             match state.send(self.capacity, value, &mut after) {
                 Ok(()) => SendStart::Sent,
                 Err(TrySendError::Closed(value)) => SendStart::Closed(value),
                 Err(TrySendError::Full(value)) => {
-                    // `take` cannot be None here; a match would need a second exit.
-                    let party = waker.take().map(|waker| Party {
+                    let party = Party {
                         waiter: Arc::clone(waiter),
-                        waker,
-                    });
-                    let party = party.expect("one waker, one park");
+                        waker: waker(),
+                    };
                     SendStart::Parked(state.senders.push_back(Sender { party, value }))
                 }
             }
         };
         after.run();
-        drop(waker);
         start
     }
 
@@ -219,24 +229,31 @@ impl<T, W: Wake> Channel<T, W> {
     /// The waiter is settled with [`Outcome::Received`] or [`Outcome::Closed`] and `waker` is woken
     /// after that. If nothing had to wait, `waker` is dropped unused.
     pub fn recv_or_park(&self, waiter: &Arc<Waiter<T>>, waker: W) -> RecvStart<T> {
-        let mut after = After::new();
         let mut waker = Some(waker);
+        let start = self.recv_or_park_with(waiter, || waker.take().expect("one waker, one park"));
+        drop(waker);
+        start
+    }
+
+    /// As [`Self::recv_or_park`]; the waker is made only if it is needed, under the lock.
+    #[inline]
+    pub fn recv_or_park_with(&self, waiter: &Arc<Waiter<T>>, waker: impl FnOnce() -> W) -> RecvStart<T> {
+        let mut after = After::new();
         let start = {
             let mut state = self.state.lock();
             match state.recv(self.capacity, &mut after) {
                 Ok(value) => RecvStart::Received(value),
                 Err(TryRecvError::Closed) => RecvStart::Closed,
                 Err(TryRecvError::Empty) => {
-                    let party = waker.take().map(|waker| Party {
+                    let party = Party {
                         waiter: Arc::clone(waiter),
-                        waker,
-                    });
-                    RecvStart::Parked(state.receivers.push_back(party.expect("one waker, one park")))
+                        waker: waker(),
+                    };
+                    RecvStart::Parked(state.receivers.push_back(party))
                 }
             }
         };
         after.run();
-        drop(waker);
         start
     }
 

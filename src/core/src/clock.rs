@@ -69,24 +69,6 @@ impl Clock for Monotonic {
     }
 }
 
-/// The system's monotonic clock as of the last tick of its timer interrupt: a few milliseconds old at most, and a
-/// fraction of the price. For "since when", not for deadlines.
-pub fn coarse_now() -> Instant {
-    #[cfg(target_os = "linux")]
-    {
-        let now = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse);
-        let (seconds, nanos) = (u64::try_from(now.tv_sec), u64::try_from(now.tv_nsec));
-        Instant(
-            seconds
-                .unwrap_or(0)
-                .saturating_mul(1_000_000_000)
-                .saturating_add(nanos.unwrap_or(0)),
-        )
-    }
-    #[cfg(not(target_os = "linux"))]
-    Monotonic.now()
-}
-
 /// A clock that only moves when it is told to; clones show the same time.
 #[derive(Debug, Clone)]
 pub struct Manual(Arc<AtomicU64>);

@@ -6,33 +6,39 @@
 //!   lock is taken, so that it outlives the guard even when something panics in between.
 
 use crate::lock;
-use smallvec::SmallVec;
 
 /// How to wake whoever waits. `wake` runs with no lock of the core held and may run foreign code.
 pub trait Wake {
     fn wake(self);
 }
 
+/// The first waker stands by itself: nearly always it is the only one, and there is nothing else.
 #[derive(Debug)]
 pub struct WakeList<W: Wake, D = ()> {
-    wakers: SmallVec<[W; 1]>,
-    dead: SmallVec<[D; 0]>,
+    first: Option<W>,
+    more: Vec<W>,
+    dead: Vec<D>,
 }
 
 impl<W: Wake, D> WakeList<W, D> {
     #[inline]
     #[allow(clippy::new_without_default)]
-    pub fn new() -> Self {
+    pub const fn new() -> Self {
         Self {
-            wakers: SmallVec::new(),
-            dead: SmallVec::new(),
+            first: None,
+            more: Vec::new(),
+            dead: Vec::new(),
         }
     }
 
     /// Remembers the waker of a waiter that was just settled.
     #[inline]
     pub fn wake_later(&mut self, waker: W) {
-        self.wakers.push(waker);
+        if self.first.is_none() {
+            self.first = Some(waker);
+        } else {
+            self.more.push(waker);
+        }
     }
 
     /// Remembers something whose drop may run foreign code.
@@ -44,13 +50,22 @@ impl<W: Wake, D> WakeList<W, D> {
     /// Wakes all and drops the rest, in the order in which they came.
     #[inline]
     pub fn run(self) {
-        if self.wakers.is_empty() && self.dead.is_empty() {
-            return;
+        let Self { first, more, dead } = self;
+        if let Some(first) = first {
+            lock::assert_none_held("waking");
+            first.wake();
         }
+        if !more.is_empty() || !dead.is_empty() {
+            Self::run_rest(more, dead);
+        }
+    }
+
+    #[cold]
+    fn run_rest(more: Vec<W>, dead: Vec<D>) {
         lock::assert_none_held("waking");
-        for waker in self.wakers {
+        for waker in more {
             waker.wake();
         }
-        drop(self.dead);
+        drop(dead);
     }
 }

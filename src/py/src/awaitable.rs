@@ -14,18 +14,21 @@
 //! * An operation is used once. A value that was not handed over goes with it.
 
 use crate::aio_waiter::AioWaiter;
+use crate::coroutine;
 use crate::current;
 use crate::deferred;
 use crate::error;
 use crate::goroutine::{Goroutine, flag};
-use crate::goroutine_wait::{Resumed, Start, Wait};
+use crate::goroutine_wait::{Found, Start, Wait};
 use crate::guard;
 use crate::host;
 use crate::limit::Limit;
 use crate::loop_host::LoopHost;
+use crate::monitor;
 use crate::operation::{Operation, Parked};
+use crate::pool::Pool;
 use crate::wake::{ValueWaiter, Waker};
-use gochan_core::clock::{Instant, coarse_now};
+use gochan_core::clock::Instant;
 use gochan_core::sys::{Arc, Mutex};
 use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning};
 use pyo3::ffi;
@@ -39,20 +42,30 @@ pub struct Awaitable {
 }
 
 #[derive(Debug)]
-enum State {
+struct State {
+    stage: Stage,
+    /// `Yield`, which holds nothing, once it is over.
+    operation: Operation,
+    limit: Limit,
+}
+
+#[derive(Debug)]
+enum Stage {
     /// Not awaited yet.
-    New(Operation, Limit),
+    New,
     /// A task waits.
-    Parked(Operation, Limit, Py<AioWaiter>),
+    Task(Py<AioWaiter>),
     /// A goroutine waits.
     Goroutine(Wait),
     /// `agosched()`: the others have their turn.
     Yielded,
     /// A step is under way, or the operation is over.
     Over,
-    /// It ended from outside while it waited: what it was, for whoever asks what its goroutine waited for.
-    Aborted(Operation),
+    /// It ended from outside while it waited. The operation is kept for whoever asks what its goroutine waited for.
+    Aborted,
 }
+
+static POOL: Pool = Pool::new();
 
 /// How one step ended, apart from an error.
 enum Step {
@@ -64,124 +77,36 @@ enum Step {
 impl Awaitable {
     #[inline]
     pub fn new(py: Python<'_>, operation: Operation, limit: Limit) -> PyResult<Bound<'_, Self>> {
-        Bound::new(
+        let state = State {
+            stage: Stage::New,
+            operation,
+            limit,
+        };
+        POOL.make(
             py,
             Self {
-                state: Mutex::new(State::New(operation, limit)),
+                state: Mutex::new(state),
             },
         )
     }
 
     #[inline]
-    fn step(slf: &Bound<'_, Self>) -> PyResult<Step> {
-        let py = slf.py();
-        let Some(mut state) = slf.get().state.try_lock() else {
+    fn step(slf: Borrowed<'_, '_, Self>) -> PyResult<Step> {
+        let Some(mut guard) = slf.get().state.try_lock() else {
             return Err(PyRuntimeError::new_err(
                 "this operation is being awaited by another task already",
             ));
         };
-        if let State::New(operation, limit) = &mut *state {
-            // In place: most operations are over here.
-            match operation.attempt(py) {
-                Ok(None) if !limit.is_now() || matches!(operation, Operation::Yield) => {}
-                Ok(None) => {
-                    let error = timed_out(py, operation, *limit);
-                    *state = State::Over;
-                    return Err(error);
-                }
-                Ok(Some(result)) => {
-                    *state = State::Over;
-                    return Ok(Step::Return(result));
-                }
-                Err(error) => {
-                    *state = State::Over;
-                    return Err(error);
-                }
-            }
+        let state = &mut *guard;
+        let step = match state.stage {
+            Stage::New => state.begin(slf),
+            Stage::Goroutine(_) => state.resume_goroutine(slf),
+            _ => state.go_on(slf.py()),
+        };
+        if step.is_err() && !matches!(state.stage, Stage::Task(_) | Stage::Goroutine(_)) {
+            state.is_over();
         }
-        match std::mem::replace(&mut *state, State::Over) {
-            State::New(operation, limit) => {
-                let (next, step) = Self::park(slf, operation, limit)?;
-                *state = next;
-                Ok(step)
-            }
-            State::Goroutine(wait) => match wait.resume(py)? {
-                Resumed::Done(result) => Ok(Step::Return(result)),
-                Resumed::NotYet(wait) => {
-                    *state = State::Goroutine(wait);
-                    if current::stepped(py).is_none() {
-                        return Err(awaited_elsewhere());
-                    }
-                    Ok(Step::Yield(slf.clone().into_any().unbind()))
-                }
-            },
-            State::Parked(mut operation, limit, waiter) => {
-                if !waiter.get().has_ended() {
-                    // Not the task that waits: that one is resumed when the wait has ended.
-                    *state = State::Parked(operation, limit, waiter);
-                    return Err(awaited_elsewhere());
-                }
-                let (registration, is_timeout) = match waiter.get().end(py) {
-                    Ok(end) => end,
-                    Err(error) => {
-                        // Not lost with the operation: it goes back.
-                        waiter.get().give_up(py);
-                        return Err(error);
-                    }
-                };
-                if is_timeout {
-                    return Err(timed_out(py, &operation, limit));
-                }
-                match registration.and_then(|mut registration| registration.take()) {
-                    Some(outcome) => operation.finish(py, outcome).map(Step::Return),
-                    None => Err(PyRuntimeError::new_err("the wait was cancelled")),
-                }
-            }
-            State::Yielded => Ok(Step::Return(py.None())),
-            State::Over | State::Aborted(_) => Err(PyRuntimeError::new_err(
-                "cannot await this operation again: an awaitable of gochan works once, make a new one",
-            )),
-        }
-    }
-
-    /// The operation has to wait: by the goroutine that this thread resumes, or by an asyncio task.
-    fn park(slf: &Bound<'_, Self>, mut operation: Operation, limit: Limit) -> PyResult<(State, Step)> {
-        let py = slf.py();
-        if let Some(goroutine) = current::stepped(py) {
-            if !host::loop_inside(py)? {
-                return Self::park_goroutine(slf, goroutine, operation, limit);
-            }
-        }
-        if matches!(operation, Operation::Yield) {
-            return Ok((State::Yielded, Step::Yield(py.None())));
-        }
-        match park_task(py, &mut operation, limit)? {
-            Ok(result) => Ok((State::Over, Step::Return(result))),
-            Err(waiter) => {
-                let step = Step::Yield(waiter.clone_ref(py).into_any());
-                Ok((State::Parked(operation, limit, waiter), step))
-            }
-        }
-    }
-
-    fn park_goroutine(
-        slf: &Bound<'_, Self>,
-        goroutine: Bound<'_, Goroutine>,
-        operation: Operation,
-        limit: Limit,
-    ) -> PyResult<(State, Step)> {
-        let py = slf.py();
-        let me = || Step::Yield(slf.clone().into_any().unbind());
-        if matches!(operation, Operation::Yield) {
-            // Marked as woken before it parks: so its place is in the queue at once.
-            goroutine.get().set(flag::GAVE_WAY);
-            goroutine.get().word.wake();
-            return Ok((State::Yielded, me()));
-        }
-        Ok(match Wait::begin(py, goroutine, operation, limit)? {
-            Start::Done(result) => (State::Over, Step::Return(result)),
-            Start::Waits(wait) => (State::Goroutine(wait), me()),
-        })
+        step
     }
 
     /// Whether `yielded`, which came out of a step of the goroutine, is a park of it.
@@ -193,14 +118,13 @@ impl Awaitable {
     /// What a goroutine that awaits this waits for, and since when.
     pub fn waits_in(&self, py: Python<'_>) -> Option<(String, Instant)> {
         let state = self.state.try_lock()?;
-        match &*state {
-            State::Goroutine(wait) => Some(wait.describe(py)),
-            State::Aborted(operation) => {
-                let text = format!("{} on {}", operation.names().1, operation.on(py));
-                Some((text, coarse_now()))
-            }
-            _ => None,
-        }
+        let since = match &state.stage {
+            Stage::Goroutine(wait) => wait.since(),
+            Stage::Aborted => monitor::now(),
+            _ => return None,
+        };
+        let (_, name) = state.operation.names();
+        Some((format!("{name} on {}", state.operation.on(py)), since))
     }
 
     /// Ends the operation from outside: a wait is cancelled, a value that was handed over goes back.
@@ -210,21 +134,163 @@ impl Awaitable {
                 "this operation is being awaited right now",
             ));
         };
-        let old = std::mem::replace(&mut *state, State::Over);
-        match old {
-            State::Goroutine(wait) => *state = State::Aborted(wait.into_operation()),
-            State::Parked(_, _, waiter) => {
-                drop(state);
-                waiter.get().give_up(py);
-                drop(waiter);
+        let ended = match std::mem::replace(&mut state.stage, Stage::Over) {
+            Stage::Goroutine(mut wait) => {
+                wait.end(&state.operation);
+                state.stage = Stage::Aborted;
+                return Ok(());
             }
-            old => {
-                drop(state);
-                drop(old);
-            }
+            stage => (stage, state.operation.take()),
+        };
+        drop(state);
+        if let Stage::Task(waiter) = &ended.0 {
+            waiter.get().give_up(py);
         }
+        drop(ended);
         Ok(())
     }
+}
+
+/// One step. All of it runs with the state locked, which only means that nobody else steps meanwhile.
+impl State {
+    #[inline]
+    fn is_over(&mut self) {
+        self.stage = Stage::Over;
+        self.operation = Operation::Yield;
+    }
+
+    #[inline]
+    fn begin(&mut self, slf: Borrowed<'_, '_, Awaitable>) -> PyResult<Step> {
+        let py = slf.py();
+        coroutine::check_exit(py)?;
+        if let Some(goroutine) = current::stepped(py) {
+            if !host::loop_inside(py)? {
+                return self.begin_in_goroutine(slf, &goroutine);
+            }
+        }
+        if matches!(self.operation, Operation::Yield) {
+            // One turn of the loop, as asyncio.sleep(0) does it.
+            self.stage = Stage::Yielded;
+            return Ok(Step::Yield(py.None()));
+        }
+        if let Some(result) = self.operation.attempt(py)? {
+            self.is_over();
+            return Ok(Step::Return(result));
+        }
+        if self.limit.is_now() {
+            return Err(timed_out(py, &self.operation, self.limit));
+        }
+        match park_task(py, &mut self.operation, self.limit)? {
+            Ok(result) => {
+                self.is_over();
+                Ok(Step::Return(result))
+            }
+            Err(waiter) => {
+                let step = Step::Yield(waiter.clone_ref(py).into_any());
+                self.stage = Stage::Task(waiter);
+                Ok(step)
+            }
+        }
+    }
+
+    #[inline]
+    fn begin_in_goroutine(
+        &mut self,
+        slf: Borrowed<'_, '_, Awaitable>,
+        goroutine: &Bound<'_, Goroutine>,
+    ) -> PyResult<Step> {
+        let py = slf.py();
+        if matches!(self.operation, Operation::Yield) {
+            // Marked as woken before it parks: so its place is in the queue at once.
+            goroutine.get().set(flag::GAVE_WAY);
+            goroutine.get().word.wake();
+            self.stage = Stage::Yielded;
+            return Ok(Step::Yield(slf.to_owned().into_any().unbind()));
+        }
+        if !self.operation.is_plain() || self.limit.is_now() {
+            if let Some(result) = self.operation.attempt(py)? {
+                self.is_over();
+                return Ok(Step::Return(result));
+            }
+            if self.limit.is_now() {
+                return Err(timed_out(py, &self.operation, self.limit));
+            }
+        }
+        match Wait::begin(goroutine, &mut self.operation, self.limit)? {
+            Start::Done(result) => {
+                self.is_over();
+                Ok(Step::Return(result))
+            }
+            Start::Waits(wait) => {
+                self.stage = Stage::Goroutine(wait);
+                Ok(Step::Yield(slf.to_owned().into_any().unbind()))
+            }
+        }
+    }
+
+    #[inline]
+    fn resume_goroutine(&mut self, slf: Borrowed<'_, '_, Awaitable>) -> PyResult<Step> {
+        let py = slf.py();
+        let Stage::Goroutine(wait) = &mut self.stage else {
+            return Err(used_up());
+        };
+        match wait.outcome(&self.operation) {
+            Found::Outcome(outcome) => {
+                self.stage = Stage::Over;
+                let result = self.operation.finish(py, outcome)?;
+                self.operation = Operation::Yield;
+                Ok(Step::Return(result))
+            }
+            Found::TimedOut(span) => {
+                self.stage = Stage::Over;
+                Err(timed_out(py, &self.operation, Limit::After(span)))
+            }
+            Found::Nothing if current::stepped(py).is_some() => {
+                Ok(Step::Yield(slf.to_owned().into_any().unbind()))
+            }
+            Found::Nothing => Err(awaited_elsewhere()),
+        }
+    }
+
+    fn go_on(&mut self, py: Python<'_>) -> PyResult<Step> {
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Task(waiter) => {
+                if !waiter.get().has_ended() {
+                    // Not the task that waits: that one is resumed when the wait has ended.
+                    self.stage = Stage::Task(waiter);
+                    return Err(awaited_elsewhere());
+                }
+                let (registration, is_timeout) = match waiter.get().end(py) {
+                    Ok(end) => end,
+                    Err(error) => {
+                        // Not lost with the operation: it goes back.
+                        waiter.get().give_up(py);
+                        return Err(error);
+                    }
+                };
+                if is_timeout {
+                    return Err(timed_out(py, &self.operation, self.limit));
+                }
+                match registration.and_then(|mut registration| registration.take()) {
+                    Some(outcome) => {
+                        let result = self.operation.finish(py, outcome)?;
+                        self.operation = Operation::Yield;
+                        Ok(Step::Return(result))
+                    }
+                    None => Err(PyRuntimeError::new_err("the wait was cancelled")),
+                }
+            }
+            Stage::Yielded => Ok(Step::Return(py.None())),
+            Stage::New | Stage::Goroutine(_) | Stage::Over | Stage::Aborted => Err(used_up()),
+        }
+    }
+}
+
+#[cold]
+fn used_up() -> PyErr {
+    PyRuntimeError::new_err(
+        "cannot await this operation again: an awaitable of gochan works once, make a new one",
+    )
 }
 
 /// Queues the task that runs in this thread. `Ok`: there was no need to.
@@ -288,7 +354,7 @@ impl Awaitable {
     }
 
     fn send(slf: &Bound<'_, Self>, _value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        match Self::step(slf).map_err(|error| slots::not_a_result(slf.py(), error))? {
+        match Self::step(slf.as_borrowed()).map_err(|error| slots::not_a_result(slf.py(), error))? {
             Step::Yield(waiter) => Ok(waiter),
             Step::Return(result) => Err(slots::stop_iteration(result.into_bound(slf.py()))),
         }
@@ -324,62 +390,64 @@ impl Awaitable {
         let Some(state) = slf.get().state.try_lock() else {
             return "<gochan operation, running>".into();
         };
-        match &*state {
-            State::New(operation, _) => format!("<gochan {} on {}>", operation.names().1, operation.on(py)),
-            State::Parked(operation, ..) => {
-                format!("<gochan {} waiting on {}>", operation.names().1, operation.on(py))
-            }
-            State::Goroutine(wait) => {
-                let operation = wait.operation();
-                format!("<gochan {} waiting on {}>", operation.names().1, operation.on(py))
-            }
-            State::Over | State::Aborted(_) | State::Yielded => "<gochan operation, over>".into(),
+        let (name, on) = (state.operation.names().1, state.operation.on(py));
+        match &state.stage {
+            Stage::New => format!("<gochan {name} on {on}>"),
+            Stage::Task(_) | Stage::Goroutine(_) => format!("<gochan {name} waiting on {on}>"),
+            Stage::Over | Stage::Aborted | Stage::Yielded => "<gochan operation, over>".into(),
         }
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        match self.state.try_lock().as_deref() {
-            Some(State::New(operation, _)) => operation.traverse(visit),
-            Some(State::Parked(operation, _, waiter)) => {
-                operation.traverse(visit)?;
-                visit.call(waiter)
-            }
-            Some(State::Goroutine(wait)) => wait.traverse(visit),
-            Some(State::Aborted(operation)) => operation.traverse(visit),
-            Some(State::Over | State::Yielded) | None => Ok(()),
+        let Some(state) = self.state.try_lock() else {
+            return Ok(());
+        };
+        state.operation.traverse(visit)?;
+        match &state.stage {
+            Stage::Goroutine(wait) => wait.traverse(visit),
+            Stage::Task(waiter) => visit.call(waiter),
+            _ => Ok(()),
         }
     }
 
     fn __clear__(&self, py: Python<'_>) {
-        let state = self
-            .state
-            .try_lock()
-            .map(|mut state| std::mem::replace(&mut *state, State::Over));
-        if let Some(state) = state {
-            end(py, state);
+        let state = self.state.try_lock().map(|mut state| {
+            let stage = std::mem::replace(&mut state.stage, Stage::Over);
+            (stage, state.operation.take())
+        });
+        if let Some((stage, operation)) = state {
+            end(py, stage, operation);
         }
     }
 }
 
 impl Drop for Awaitable {
+    #[inline]
     fn drop(&mut self) {
+        let state = self.state.get_mut();
+        if matches!(state.stage, Stage::Over | Stage::Yielded) {
+            return;
+        }
+        let stage = std::mem::replace(&mut state.stage, Stage::Over);
+        let operation = state.operation.take();
         // None: the interpreter is nearly gone, and with it whoever could be told or woken.
         Python::try_attach(|py| {
-            let state = std::mem::replace(self.state.get_mut(), State::Over);
             // Often enough in the middle of somebody's exception.
-            guard::with_error_aside(py, || end(py, state));
+            guard::with_error_aside(py, || end(py, stage, operation));
         });
     }
 }
 
 /// Nobody can await it any more.
-fn end(py: Python<'_>, state: State) {
-    match state {
-        State::Over | State::Yielded | State::Aborted(_) | State::Goroutine(_) => {}
-        State::New(operation, _) => never_awaited(py, &operation),
+fn end(py: Python<'_>, stage: Stage, operation: Operation) {
+    match stage {
+        Stage::Over | Stage::Yielded | Stage::Aborted => {}
+        Stage::New => never_awaited(py, &operation),
         // A coroutine that was destroyed while it waited: its place in the queue goes.
-        State::Parked(_, _, waiter) => waiter.get().give_up(py),
+        Stage::Task(waiter) => waiter.get().give_up(py),
+        Stage::Goroutine(mut wait) => wait.end(&operation),
     }
+    drop(operation);
 }
 
 /// What Python says of a coroutine that nobody awaited.
@@ -419,6 +487,9 @@ mod slots {
         // SAFETY: a heap type has its own `tp_as_async`; nobody looks at it concurrently.
         unsafe {
             (*class).tp_iternext = Some(iternext);
+            (*class).tp_iter = Some(itself);
+            (*(*class).tp_as_async).am_await = Some(itself);
+            (*class).tp_dealloc = Some(dealloc);
             (*(*class).tp_as_async).am_send = Some(am_send);
             ffi::PyType_Modified(class);
         }
@@ -434,15 +505,21 @@ mod slots {
         object: *mut ffi::PyObject,
         put: impl FnOnce(Python<'_>, PyResult<Step>) -> R,
     ) -> Option<R> {
-        Python::try_attach(|py| {
-            // SAFETY: the caller's promise: an instance of the type, which is alive.
-            let slf = unsafe { Bound::from_borrowed_ptr(py, object).cast_into_unchecked::<Awaitable>() };
-            let end = std::panic::catch_unwind(AssertUnwindSafe(|| Awaitable::step(&slf)));
+        let run = |py: Python<'_>| {
+            // SAFETY: the caller's promise: an instance of the type, which is alive, and the caller holds it.
+            let slf = unsafe { Borrowed::from_ptr(py, object).cast_unchecked::<Awaitable>() };
+            let end = std::panic::catch_unwind(AssertUnwindSafe(|| Awaitable::step(slf)));
             put(
                 py,
                 end.unwrap_or_else(|_| Err(PySystemError::new_err("panic in an operation of gochan"))),
             )
-        })
+        };
+        if crate::current::is_stepping() {
+            // A runner called Python, so PyO3 knows of this thread already.
+            // SAFETY: attached, as every slot.
+            return Some(run(unsafe { Python::assume_attached() }));
+        }
+        Python::try_attach(run)
     }
 
     /// An awaitable that raises StopIteration would return a value instead: as in a generator, it
@@ -464,6 +541,17 @@ mod slots {
     unsafe fn too_late() {
         // SAFETY: attached, a constant string.
         unsafe { ffi::PyErr_SetString(ffi::PyExc_RuntimeError, c"the interpreter is exiting".as_ptr()) };
+    }
+
+    /// `__await__` and `__iter__`.
+    unsafe extern "C" fn itself(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+        // SAFETY: called as a slot, with a live object.
+        unsafe { ffi::Py_NewRef(object) }
+    }
+
+    unsafe extern "C" fn dealloc(object: *mut ffi::PyObject) {
+        // SAFETY: called as this type's slot; it has no subclasses.
+        unsafe { super::POOL.dealloc::<Awaitable>(object) };
     }
 
     unsafe extern "C" fn am_send(

@@ -13,11 +13,12 @@ use crate::awaitable::Awaitable;
 use crate::block;
 use crate::chan_iter::{ChanAsyncIter, ChanIter};
 use crate::chan_type;
+use crate::coroutine;
 use crate::error;
 use crate::gc;
 use crate::limit::Limit;
 use crate::operation::{self, Face, Operation};
-use crate::value::Value;
+use crate::value::{Ref, Value};
 use crate::wake::ChanCore;
 use gochan_core::error::{TryRecvError, TrySendError};
 use gochan_core::sys::Arc;
@@ -232,8 +233,8 @@ where
     slf.as_super()
 }
 
-fn owned(chan: &Bound<'_, ChanBase>) -> Py<ChanBase> {
-    chan.clone().unbind()
+fn owned(chan: &Bound<'_, ChanBase>) -> Ref<ChanBase> {
+    Ref::new(chan.clone())
 }
 
 #[pymethods]
@@ -261,6 +262,7 @@ impl SendChan {
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let limit = Limit::parse(timeout, "Chan.send()")?;
+        coroutine::check_exit(slf.py())?;
         let chan = base(slf);
         match chan.get().core().try_send(Value::new(value)) {
             Ok(()) => Ok(()),
@@ -293,6 +295,7 @@ impl SendChan {
     /// Sends a value if that is possible at once, else raises WouldBlock. ChanClosed if it is closed.
     #[pyo3(signature = (value, /))]
     fn send_nowait(slf: &Bound<'_, Self>, value: Bound<'_, PyAny>) -> PyResult<()> {
+        coroutine::check_exit(slf.py())?;
         let chan = base(slf);
         match chan.get().core().try_send(Value::new(value)) {
             Ok(()) => Ok(()),
@@ -310,6 +313,7 @@ impl SendChan {
     /// Closes the channel. Waiting receivers see the end, waiting senders raise ChanClosed; buffered
     /// values stay receivable. Raises ChanClosed if it is closed already. Go's `close(ch)`.
     fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
+        coroutine::check_exit(slf.py())?;
         let chan = base(slf);
         chan.get().core().close().map_err(|_| {
             error::chan_closed(

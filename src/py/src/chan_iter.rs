@@ -3,8 +3,11 @@
 use crate::awaitable::Awaitable;
 use crate::block;
 use crate::chan::ChanBase;
+use crate::coroutine;
+use crate::gc;
 use crate::limit::Limit;
 use crate::operation::{Face, Operation};
+use crate::value::Ref;
 use gochan_core::error::TryRecvError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -12,11 +15,11 @@ use pyo3::prelude::*;
 #[pyclass(frozen, module = "gochan", name = "_ChanIter")]
 #[derive(Debug)]
 pub struct ChanIter {
-    chan: Py<ChanBase>,
+    chan: Ref<ChanBase>,
 }
 
 impl ChanIter {
-    pub fn new(chan: Py<ChanBase>) -> Self {
+    pub fn new(chan: Ref<ChanBase>) -> Self {
         Self { chan }
     }
 }
@@ -28,6 +31,7 @@ impl ChanIter {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        coroutine::check_exit(py)?;
         match self.chan.get().core().try_recv() {
             Ok(value) => Ok(Some(value.into_bound(py).unbind())),
             // None is StopIteration.
@@ -37,7 +41,7 @@ impl ChanIter {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.chan)
+        gc::visit_value(visit, self.chan.value())
     }
 }
 
@@ -45,7 +49,7 @@ impl ChanIter {
     #[cold]
     fn wait(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         let receive = Operation::Recv {
-            chan: self.chan.clone_ref(py),
+            chan: Ref::new(self.chan.bind(py).clone()),
             face: Face::Next,
         };
         match block::wait_after_attempt(py, receive, Limit::Never) {
@@ -59,11 +63,11 @@ impl ChanIter {
 #[pyclass(frozen, module = "gochan", name = "_ChanAsyncIter")]
 #[derive(Debug)]
 pub struct ChanAsyncIter {
-    chan: Py<ChanBase>,
+    chan: Ref<ChanBase>,
 }
 
 impl ChanAsyncIter {
-    pub fn new(chan: Py<ChanBase>) -> Self {
+    pub fn new(chan: Ref<ChanBase>) -> Self {
         Self { chan }
     }
 }
@@ -76,13 +80,13 @@ impl ChanAsyncIter {
 
     fn __anext__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Awaitable>> {
         let receive = Operation::Recv {
-            chan: self.chan.clone_ref(py),
+            chan: Ref::new(self.chan.bind(py).clone()),
             face: Face::AsyncNext,
         };
         Awaitable::new(py, receive, Limit::Never)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.chan)
+        gc::visit_value(visit, self.chan.value())
     }
 }

@@ -112,6 +112,12 @@ pub fn scope(py: Python<'_>) -> Option<Arc<Scope>> {
     goroutine(py)?.get().scope().cloned()
 }
 
+/// Whether a runner resumes a goroutine on this thread.
+#[inline]
+pub fn is_stepping() -> bool {
+    CURRENT.with(|current| current.stepped.get())
+}
+
 pub fn is(goroutine: *mut ffi::PyObject) -> bool {
     CURRENT.with(|current| current.goroutine.get() == goroutine)
 }

@@ -18,7 +18,7 @@ use crate::report;
 use crate::scope::{self, Scope};
 use crate::wait_group::WaitGroup;
 use crate::wake::{ChanCore, ValueWaiter};
-use gochan_core::clock::{Instant, coarse_now};
+use gochan_core::clock::{Clock, Instant, Monotonic};
 use gochan_core::sched::park_word::{ParkWord, Standing};
 use gochan_core::sys::Arc;
 use gochan_core::waiter::epoch;
@@ -256,7 +256,7 @@ impl Goroutine {
             format!(", raised {}", type_name(error.bind(py)))
         });
         let wait = Self::waits_in(slf).map_or_else(String::new, |(what, since)| {
-            let seconds = coarse_now().saturating_since(since).as_secs_f64();
+            let seconds = Monotonic.now().saturating_since(since).as_secs_f64();
             format!(" in {what} for {seconds:.1} s")
         });
         format!(
@@ -549,7 +549,7 @@ impl<'py> Waiting<'py> {
             let blocked = Blocked {
                 what: operation.names().0,
                 on: operation.on(py),
-                since: coarse_now(),
+                since: Monotonic.now(),
             };
             let old = goroutine.get().blocked.lock().replace(blocked);
             drop(old);

@@ -6,6 +6,7 @@ use crate::operation::Operation;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 fn modules(py: Python<'_>) -> PyResult<&Bound<'_, PyDict>> {
     static MODULES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
@@ -45,16 +46,36 @@ pub fn running_loop(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
 /// what wants to wait. Cheap where no loop ever ran in this thread, because every park of a goroutine asks.
 #[inline]
 pub fn loop_inside(py: Python<'_>) -> PyResult<bool> {
-    if !may_run_loop(py)? {
+    if !asyncio_is_imported(py)? {
+        return Ok(false);
+    }
+    if !has_note_of_loop(py)? {
         return Ok(false);
     }
     Ok(running_loop(py)?.is_some_and(|running| running.as_ptr() != current::outer_loop()))
 }
 
+/// Looked up again only when `sys.modules` has changed its length.
+#[inline]
+fn asyncio_is_imported(py: Python<'_>) -> PyResult<bool> {
+    static YES: AtomicBool = AtomicBool::new(false);
+    static LOOKED_AT: AtomicUsize = AtomicUsize::new(0);
+    if YES.load(Ordering::Relaxed) {
+        return Ok(true);
+    }
+    let length = modules(py)?.len();
+    if LOOKED_AT.swap(length, Ordering::Relaxed) == length {
+        return Ok(false);
+    }
+    let yes = imported(py, "asyncio.events")?.is_some();
+    YES.store(yes, Ordering::Relaxed);
+    Ok(yes)
+}
+
 /// Up to 3.11 asyncio notes its running loop in the thread's dictionary, and asking asyncio for it costs a system call
 /// (to find out about forks); so look whether there is a note at all.
 #[cfg(not(Py_3_12))]
-fn may_run_loop(py: Python<'_>) -> PyResult<bool> {
+fn has_note_of_loop(py: Python<'_>) -> PyResult<bool> {
     let key = pyo3::intern!(py, "__asyncio_running_event_loop__");
     // SAFETY: attached; a borrowed dictionary, or null when the thread has none.
     unsafe {
@@ -72,7 +93,7 @@ fn may_run_loop(py: Python<'_>) -> PyResult<bool> {
 
 #[cfg(Py_3_12)]
 #[allow(clippy::unnecessary_wraps)]
-fn may_run_loop(_py: Python<'_>) -> PyResult<bool> {
+fn has_note_of_loop(_py: Python<'_>) -> PyResult<bool> {
     Ok(true)
 }
 

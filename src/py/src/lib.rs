@@ -43,6 +43,7 @@ mod limit;
 mod loop_host;
 mod monitor;
 mod operation;
+mod pool;
 mod registration;
 mod report;
 mod run;

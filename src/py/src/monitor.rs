@@ -12,7 +12,7 @@ use crate::world::{self, Order};
 use gochan_core::clock::{Clock, Instant, Monotonic};
 use gochan_core::parker::Parker;
 use gochan_core::sched::scheduler::Progress;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// A spare is called for a runner that is stuck for one to two of these. The GIL's switch interval comes on top.
@@ -60,6 +60,20 @@ pub fn after_fork_in_child() {
     MONITOR.store(std::ptr::null_mut(), Ordering::Release);
 }
 
+/// What time it is, as of the last tick or the last start of a runner: some milliseconds old while goroutines run. For
+/// "since when", not for deadlines; a look at the real clock would be a tenth of a park.
+#[inline]
+pub fn now() -> Instant {
+    Instant::from_nanos(NOW.load(Ordering::Relaxed))
+}
+
+/// Sets the clock of [`now`].
+pub fn look_at_clock() {
+    NOW.store(Monotonic.now().as_nanos(), Ordering::Relaxed);
+}
+
+static NOW: AtomicU64 = AtomicU64::new(0);
+
 /// There is something to look after.
 #[inline]
 pub fn watch() {
@@ -102,6 +116,7 @@ impl Monitor {
             let world = world::get();
             let timer = world.timers.earliest();
             let now = Monotonic.now();
+            NOW.store(now.as_nanos(), Ordering::Relaxed);
             if world.steps.is_running() {
                 idle = 0;
                 if let Some(permit) = world.steps.stuck(&mut progress) {

@@ -14,7 +14,7 @@ use crate::coroutine;
 use crate::error;
 use crate::goroutine::Goroutine;
 use crate::registration::{Place, Registration};
-use crate::value::Value;
+use crate::value::{Ref, Value};
 use crate::wait_group::WaitGroup;
 use crate::wake::{ChanCore, ValueWaiter, Waker};
 use gochan_core::Outcome;
@@ -54,12 +54,12 @@ pub enum Ask {
 #[derive(Debug)]
 pub enum Operation {
     Send {
-        chan: Py<ChanBase>,
+        chan: Ref<ChanBase>,
         /// `None` once the channel has it.
         value: Option<Value>,
     },
     Recv {
-        chan: Py<ChanBase>,
+        chan: Ref<ChanBase>,
         face: Face,
     },
     Wait {
@@ -71,7 +71,7 @@ pub enum Operation {
     },
     /// Leaving `async with channel`: close it unless it is closed.
     Close {
-        chan: Py<ChanBase>,
+        chan: Ref<ChanBase>,
     },
     /// Entering `async with`: a result that was there from the start.
     Ready {
@@ -148,7 +148,7 @@ impl Operation {
 
     /// Completes at once, or queues `waiter`, with a registration that ends the wait when it is dropped.
     pub fn park(&mut self, py: Python<'_>, waiter: &Arc<ValueWaiter>, waker: Waker) -> PyResult<Parked> {
-        match (self.queue(py, waiter, waker)?, self.place()) {
+        match (self.queue(py, waiter, || waker)?, self.place()) {
             (Queued::Not(result), _) => Ok(Parked::Not(result)),
             (Queued::In(ticket), Some(place)) => {
                 Ok(Parked::In(Registration::new(place, ticket, Arc::clone(waiter))))
@@ -189,33 +189,39 @@ impl Operation {
     }
 
     /// Completes at once, or queues `waiter`.
-    pub fn queue(&mut self, py: Python<'_>, waiter: &Arc<ValueWaiter>, waker: Waker) -> PyResult<Queued> {
+    #[inline]
+    pub fn queue(
+        &mut self,
+        py: Python<'_>,
+        waiter: &Arc<ValueWaiter>,
+        waker: impl FnOnce() -> Waker,
+    ) -> PyResult<Queued> {
         match self {
             Self::Send { chan, value } => {
                 let mine = value.take().ok_or_else(used_up)?;
-                match chan.get().core().send_or_park(mine, waiter, waker) {
+                match chan.get().core().send_or_park_with(mine, waiter, waker) {
                     SendStart::Sent => Ok(Queued::Not(py.None())),
                     SendStart::Closed(_) => Err(send_on_closed(chan.bind(py))),
                     SendStart::Parked(ticket) => Ok(Queued::In(ticket)),
                 }
             }
-            Self::Recv { chan, face } => match chan.get().core().recv_or_park(waiter, waker) {
+            Self::Recv { chan, face } => match chan.get().core().recv_or_park_with(waiter, waker) {
                 RecvStart::Received(value) => received(chan.bind(py), *face, value).map(Queued::Not),
                 RecvStart::Closed => closed(chan.bind(py), *face).map(Queued::Not),
                 RecvStart::Parked(ticket) => Ok(Queued::In(ticket)),
             },
-            Self::Wait { group } => match group.get().core().wait_or_park(waiter, waker) {
+            Self::Wait { group } => match group.get().core().wait_or_park(waiter, waker()) {
                 WaitStart::Released => Ok(Queued::Not(py.None())),
                 WaitStart::Parked(ticket) => Ok(Queued::In(ticket)),
             },
-            Self::Ask { goroutine, ask } => match goroutine.get().ended().recv_or_park(waiter, waker) {
+            Self::Ask { goroutine, ask } => match goroutine.get().ended().recv_or_park(waiter, waker()) {
                 RecvStart::Parked(ticket) => Ok(Queued::In(ticket)),
                 // Nothing is ever sent on it: it is only closed.
                 RecvStart::Received(_) | RecvStart::Closed => {
                     answer(goroutine.bind(py), *ask).map(Queued::Not)
                 }
             },
-            Self::Aio { result, .. } => match result.recv_or_park(waiter, waker) {
+            Self::Aio { result, .. } => match result.recv_or_park(waiter, waker()) {
                 RecvStart::Received(pair) => aio::finish(py, pair).map(Queued::Not),
                 RecvStart::Parked(ticket) => Ok(Queued::In(ticket)),
                 RecvStart::Closed => unreachable!("nobody closes it"),
@@ -285,6 +291,20 @@ impl Operation {
         }
     }
 
+    /// Whether `queue` does all that `attempt` does: then one critical section is enough for both.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        matches!(
+            self,
+            Self::Send { .. } | Self::Recv { .. } | Self::Wait { .. } | Self::Ask { .. }
+        )
+    }
+
+    /// Takes it out; `Yield`, which holds nothing, is left.
+    pub fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::Yield)
+    }
+
     /// What it is done on, for messages.
     pub fn on(&self, py: Python<'_>) -> String {
         match self {
@@ -301,12 +321,12 @@ impl Operation {
     pub fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         match self {
             Self::Send { chan, value } => {
-                visit.call(chan)?;
+                crate::gc::visit_value(visit, chan.value())?;
                 value
                     .as_ref()
                     .map_or(Ok(()), |value| crate::gc::visit_value(visit, value))
             }
-            Self::Recv { chan, .. } | Self::Close { chan } => visit.call(chan),
+            Self::Recv { chan, .. } | Self::Close { chan } => crate::gc::visit_value(visit, chan.value()),
             Self::Wait { group } => visit.call(group),
             Self::Ask { goroutine, .. } => visit.call(goroutine),
             Self::Ready { result } => visit.call(result),

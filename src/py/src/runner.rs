@@ -4,6 +4,7 @@ use crate::announce;
 use crate::coroutine;
 use crate::current;
 use crate::goroutine_wait;
+use crate::monitor;
 use crate::world;
 use gochan_core::sched::scheduler::{Permit, RunnerId};
 use pyo3::prelude::*;
@@ -27,6 +28,7 @@ pub fn run(py: Python<'_>, permit: Permit, me: RunnerId, enough: impl Fn() -> bo
     let steps = &world::get().steps;
     current::set_permit(Some((permit, me)));
     let mut steps_to_clock = 1;
+    monitor::look_at_clock();
     let stop = loop {
         if !steps.holds(permit, me) {
             break Stop::LostPermit;
@@ -40,12 +42,12 @@ pub fn run(py: Python<'_>, permit: Permit, me: RunnerId, enough: impl Fn() -> bo
         steps_to_clock -= 1;
         if steps_to_clock == 0 {
             steps_to_clock = CLOCK;
-            goroutine_wait::expire_due(py);
+            goroutine_wait::expire_due();
         }
         if let Some(routine) = steps.next(permit) {
             coroutine::step(py, routine);
         } else {
-            goroutine_wait::expire_due(py);
+            goroutine_wait::expire_due();
             if !steps.has_jobs() {
                 break Stop::NothingReady;
             }

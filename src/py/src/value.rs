@@ -6,8 +6,11 @@
 //!   may run a user's `__del__`, which may do anything, use the same channel for example.
 
 use crate::guard;
+use pyo3::PyClass;
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::pyclass::boolean_struct::True;
+use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 /// `Py<PyAny>` without PyO3's look at the thread on each drop, and with the checks of our own rules.
@@ -65,7 +68,54 @@ impl Drop for Value {
         // SAFETY: invariant of the type: attached, and the reference is ours.
         unsafe {
             debug_assert_eq!(ffi::PyGILState_Check(), 1, "a value dropped by a detached thread");
+            #[cfg(not(Py_GIL_DISABLED))]
+            if ffi::Py_REFCNT(self.0.as_ptr()) > 1 {
+                // Not the last one: only a count, no Python runs.
+                ffi::Py_DECREF(self.0.as_ptr());
+                return;
+            }
             guard::decref(self.0.as_ptr());
         }
+    }
+}
+
+/// A counted reference to an object of one of our classes, as a [`Value`]: cheaper to drop than `Py<T>`, which looks at
+/// the thread each time.
+#[repr(transparent)]
+pub struct Ref<T>(Value, PhantomData<T>);
+
+// SAFETY: as for `Value`; what it gives out is `&T` of a class that is `Sync`.
+unsafe impl<T: Sync> Send for Ref<T> {}
+// SAFETY: as above.
+unsafe impl<T: Sync> Sync for Ref<T> {}
+
+impl<T> std::fmt::Debug for Ref<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Ref({:p})", self.0.as_ptr())
+    }
+}
+
+impl<T: PyClass<Frozen = True> + Sync> Ref<T> {
+    #[inline]
+    pub fn new(object: Bound<'_, T>) -> Self {
+        Self(Value::new(object.into_any()), PhantomData)
+    }
+
+    #[inline]
+    pub fn get(&self) -> &T {
+        // SAFETY: both are one pointer to a live object, and it is a `T`.
+        let object = unsafe { &*std::ptr::from_ref(&self.0).cast::<Py<T>>() };
+        object.get()
+    }
+
+    #[inline]
+    pub fn bind<'py>(&self, py: Python<'py>) -> &Bound<'py, T> {
+        // SAFETY: as in `get`.
+        let object = unsafe { &*std::ptr::from_ref(&self.0).cast::<Py<T>>() };
+        object.bind(py)
+    }
+
+    pub fn value(&self) -> &Value {
+        &self.0
     }
 }
