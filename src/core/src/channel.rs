@@ -24,26 +24,29 @@ use crate::lock::{Lock, Rank};
 use crate::sys::Arc;
 use crate::wait_queue::{Ticket, WaitQueue};
 use crate::waiter::{Outcome, Waiter};
-use crate::wake_list::{Wake, WakeList};
+use crate::wake_list::{Parked, Party, Wake, WakeList};
 use std::collections::VecDeque;
 
+/// A channel whose parked parties are a waiter beside a waker.
+pub type Channel<T, W> = RawChannel<T, Party<T, W>>;
+
 #[derive(Debug)]
-pub struct Channel<T, W: Wake> {
+pub struct RawChannel<T, P: Parked<T>> {
     /// Never changes.
     capacity: usize,
     /// What may not happen under it: a wake, a drop of a `T` or `W`, any Python.
-    state: Lock<State<T, W>>,
+    state: Lock<State<T, P>>,
 }
 
 /// Guarded by `Channel::state`, all of it.
 #[derive(Debug)]
-struct State<T, W> {
+struct State<T, P> {
     /// Handed over, but given back: received before everything else. Sorted by ordinal.
     returned: VecDeque<(Ordinal, T)>,
     /// At most `capacity` values.
     buffer: VecDeque<T>,
-    receivers: WaitQueue<Party<T, W>>,
-    senders: WaitQueue<Sender<T, W>>,
+    receivers: WaitQueue<P>,
+    senders: WaitQueue<Sender<T, P>>,
     /// Hand-overs so far.
     handed: Ordinal,
     closed: bool,
@@ -52,38 +55,25 @@ struct State<T, W> {
 /// Numbers the hand-overs of one channel.
 type Ordinal = u64;
 
-/// Who is parked. It goes through the wake list whole: its host may have let go of the waiter, and
-/// then the waiter ends here, with the value that was just put into it.
 #[derive(Debug)]
-struct Party<T, W> {
-    waiter: Arc<Waiter<T>>,
-    waker: W,
-}
-
-impl<T, W: Wake> Wake for Party<T, W> {
-    #[inline]
-    fn wake(self) {
-        self.waker.wake();
-    }
-}
-
-#[derive(Debug)]
-struct Sender<T, W> {
-    party: Party<T, W>,
+struct Sender<T, P> {
+    party: P,
     value: T,
 }
 
 /// What left a queue without being served: dropped after the unlock.
 #[derive(Debug)]
 #[allow(dead_code)] // the fields are kept for their drop
-enum Dead<T, W> {
-    Receiver(Party<T, W>),
-    Sender(Sender<T, W>),
+enum Dead<T, P> {
+    Receiver(P),
+    Sender(Sender<T, P>),
     /// The value of a sender that was parked when the channel closed (C10: it is lost).
     Value(T),
 }
 
-type After<T, W> = WakeList<Party<T, W>, Dead<T, W>>;
+/// Who was settled goes through the wake list whole: its host may have let go of the waiter, and then the waiter ends
+/// there, with the value that was just put into it.
+type After<T, P> = WakeList<P, Dead<T, P>>;
 
 /// How a send that may wait began.
 #[derive(Debug, PartialEq, Eq)]
@@ -103,12 +93,37 @@ pub enum RecvStart<T> {
 
 /// A thing a garbage collector can see in a channel.
 #[derive(Debug)]
-pub enum Held<'a, T, W> {
+pub enum Held<'a, T, P> {
     Value(&'a T),
-    Waker(&'a W),
+    Waker(&'a P),
 }
 
-impl<T, W: Wake> Channel<T, W> {
+/// As the tests and models use it.
+impl<T, W: Wake> RawChannel<T, Party<T, W>> {
+    /// Sends at once, or parks. If nothing had to wait, `waker` is dropped unused.
+    pub fn send_or_park(&self, value: T, waiter: &Arc<Waiter<T>>, waker: W) -> SendStart<T> {
+        let mut party = Some(Party {
+            waiter: Arc::clone(waiter),
+            waker,
+        });
+        let start = self.send_or_park_with(value, || party.take().expect("one party, one park"));
+        drop(party);
+        start
+    }
+
+    /// Receives at once, or parks. If nothing had to wait, `waker` is dropped unused.
+    pub fn recv_or_park(&self, waiter: &Arc<Waiter<T>>, waker: W) -> RecvStart<T> {
+        let mut party = Some(Party {
+            waiter: Arc::clone(waiter),
+            waker,
+        });
+        let start = self.recv_or_park_with(|| party.take().expect("one party, one park"));
+        drop(party);
+        start
+    }
+}
+
+impl<T, P: Parked<T>> RawChannel<T, P> {
     pub fn new(capacity: usize) -> Self {
         Self {
             capacity,
@@ -166,25 +181,12 @@ impl<T, W: Wake> Channel<T, W> {
         result
     }
 
-    /// Sends at once, or parks `waiter` at the tail of the sender queue with the value (C3).
+    /// Sends at once, or parks `party` at the tail of the sender queue with the value (C3).
     ///
-    /// The waiter is settled with [`Outcome::Sent`] or [`Outcome::Closed`] and `waker` is woken after
-    /// that. If nothing had to wait, `waker` is dropped unused.
-    pub fn send_or_park(&self, value: T, waiter: &Arc<Waiter<T>>, waker: W) -> SendStart<T> {
-        let mut waker = Some(waker);
-        let start = self.send_or_park_with(value, waiter, || waker.take().expect("one waker, one park"));
-        drop(waker);
-        start
-    }
-
-    /// As [`Self::send_or_park`]; the waker is made only if it is needed, under the lock.
+    /// Its waiter is settled with [`Outcome::Sent`] or [`Outcome::Closed`], and it is woken after that. It is made only if it
+    /// is needed, under the lock.
     #[inline]
-    pub fn send_or_park_with(
-        &self,
-        value: T,
-        waiter: &Arc<Waiter<T>>,
-        waker: impl FnOnce() -> W,
-    ) -> SendStart<T> {
+    pub fn send_or_park_with(&self, value: T, party: impl FnOnce() -> P) -> SendStart<T> {
         let mut after = After::new();
         let start = {
             let mut state = self.state.lock();
@@ -192,10 +194,7 @@ impl<T, W: Wake> Channel<T, W> {
                 Ok(()) => SendStart::Sent,
                 Err(TrySendError::Closed(value)) => SendStart::Closed(value),
                 Err(TrySendError::Full(value)) => {
-                    let party = Party {
-                        waiter: Arc::clone(waiter),
-                        waker: waker(),
-                    };
+                    let party = party();
                     SendStart::Parked(state.senders.push_back(Sender { party, value }))
                 }
             }
@@ -224,33 +223,19 @@ impl<T, W: Wake> Channel<T, W> {
         result
     }
 
-    /// Receives at once, or parks `waiter` at the tail of the receiver queue.
+    /// Receives at once, or parks `party` at the tail of the receiver queue.
     ///
-    /// The waiter is settled with [`Outcome::Received`] or [`Outcome::Closed`] and `waker` is woken
-    /// after that. If nothing had to wait, `waker` is dropped unused.
-    pub fn recv_or_park(&self, waiter: &Arc<Waiter<T>>, waker: W) -> RecvStart<T> {
-        let mut waker = Some(waker);
-        let start = self.recv_or_park_with(waiter, || waker.take().expect("one waker, one park"));
-        drop(waker);
-        start
-    }
-
-    /// As [`Self::recv_or_park`]; the waker is made only if it is needed, under the lock.
+    /// Its waiter is settled with [`Outcome::Received`] or [`Outcome::Closed`], and it is woken after that. It is made only if
+    /// it is needed, under the lock.
     #[inline]
-    pub fn recv_or_park_with(&self, waiter: &Arc<Waiter<T>>, waker: impl FnOnce() -> W) -> RecvStart<T> {
+    pub fn recv_or_park_with(&self, party: impl FnOnce() -> P) -> RecvStart<T> {
         let mut after = After::new();
         let start = {
             let mut state = self.state.lock();
             match state.recv(self.capacity, &mut after) {
                 Ok(value) => RecvStart::Received(value),
                 Err(TryRecvError::Closed) => RecvStart::Closed,
-                Err(TryRecvError::Empty) => {
-                    let party = Party {
-                        waiter: Arc::clone(waiter),
-                        waker: waker(),
-                    };
-                    RecvStart::Parked(state.receivers.push_back(party))
-                }
+                Err(TryRecvError::Empty) => RecvStart::Parked(state.receivers.push_back(party())),
             }
         };
         after.run();
@@ -304,14 +289,14 @@ impl<T, W: Wake> Channel<T, W> {
             }
             state.closed = true;
             while let Some(receiver) = state.receivers.pop_front() {
-                if receiver.waiter.settle(Outcome::Closed).is_ok() {
+                if receiver.waiter().settle(Outcome::Closed).is_ok() {
                     after.wake_later(receiver);
                 } else {
                     after.drop_later(Dead::Receiver(receiver));
                 }
             }
             while let Some(sender) = state.senders.pop_front() {
-                if sender.party.waiter.settle(Outcome::Closed).is_ok() {
+                if sender.party.waiter().settle(Outcome::Closed).is_ok() {
                     after.wake_later(sender.party);
                     after.drop_later(Dead::Value(sender.value));
                 } else {
@@ -338,7 +323,7 @@ impl<T, W: Wake> Channel<T, W> {
 
     /// Shows every value and waker in the channel, once each. `visit` runs under the lock and may
     /// only look. False, with nothing shown, when the lock is held.
-    pub fn try_visit(&self, visit: &mut dyn FnMut(Held<'_, T, W>)) -> bool {
+    pub fn try_visit(&self, visit: &mut dyn FnMut(Held<'_, T, P>)) -> bool {
         let Some(state) = self.state.try_lock() else {
             return false;
         };
@@ -346,11 +331,11 @@ impl<T, W: Wake> Channel<T, W> {
             visit(Held::Value(value));
         }
         for receiver in state.receivers.iter() {
-            visit(Held::Waker(&receiver.waker));
+            visit(Held::Waker(receiver));
         }
         for sender in state.senders.iter() {
             visit(Held::Value(&sender.value));
-            visit(Held::Waker(&sender.party.waker));
+            visit(Held::Waker(&sender.party));
         }
         true
     }
@@ -374,19 +359,15 @@ impl<T, W: Wake> Channel<T, W> {
                 senders.take_all(),
             )
         };
-        for waiter in receivers
-            .iter()
-            .map(|r| &r.waiter)
-            .chain(senders.iter().map(|s| &s.party.waiter))
-        {
-            waiter.cancel();
+        for party in receivers.iter().chain(senders.iter().map(|sender| &sender.party)) {
+            party.waiter().cancel();
         }
         drop((returned, buffer, receivers, senders));
     }
 }
 
 /// The rules themselves. All of these run under the lock.
-impl<T, W: Wake> State<T, W> {
+impl<T, P: Parked<T>> State<T, P> {
     /// Hands `value` to the first receiver that still wants it, or gives it back. A value that comes
     /// from a receiver keeps the ordinal it had there.
     #[inline]
@@ -394,11 +375,11 @@ impl<T, W: Wake> State<T, W> {
         &mut self,
         mut value: T,
         ordinal: Option<Ordinal>,
-        after: &mut After<T, W>,
+        after: &mut After<T, P>,
     ) -> Result<(), T> {
         while let Some(receiver) = self.receivers.pop_front() {
             let number = ordinal.unwrap_or(self.handed);
-            match receiver.waiter.settle(Outcome::Received(value, number)) {
+            match receiver.waiter().settle(Outcome::Received(value, number)) {
                 Ok(()) => {
                     self.handed = self.handed.max(number + 1);
                     after.wake_later(receiver);
@@ -416,9 +397,9 @@ impl<T, W: Wake> State<T, W> {
 
     /// Takes the value of the first parked sender that still wants to send.
     #[inline]
-    fn take_from_sender(&mut self, after: &mut After<T, W>) -> Option<T> {
+    fn take_from_sender(&mut self, after: &mut After<T, P>) -> Option<T> {
         while let Some(sender) = self.senders.pop_front() {
-            if sender.party.waiter.settle(Outcome::Sent).is_ok() {
+            if sender.party.waiter().settle(Outcome::Sent).is_ok() {
                 after.wake_later(sender.party);
                 return Some(sender.value);
             }
@@ -429,7 +410,7 @@ impl<T, W: Wake> State<T, W> {
 
     /// C3, in this order: closed, parked receiver, room, full.
     #[inline]
-    fn send(&mut self, capacity: usize, value: T, after: &mut After<T, W>) -> Result<(), TrySendError<T>> {
+    fn send(&mut self, capacity: usize, value: T, after: &mut After<T, P>) -> Result<(), TrySendError<T>> {
         if self.closed {
             return Err(TrySendError::Closed(value));
         }
@@ -451,7 +432,7 @@ impl<T, W: Wake> State<T, W> {
     /// C4: a returned value first; then the head of the buffer, whose place the first parked sender's value takes at the
     /// tail; with an empty buffer the first parked sender itself; then closed, then empty.
     #[inline]
-    fn recv(&mut self, capacity: usize, after: &mut After<T, W>) -> Result<T, TryRecvError> {
+    fn recv(&mut self, capacity: usize, after: &mut After<T, P>) -> Result<T, TryRecvError> {
         if !self.returned.is_empty() {
             if let Some((_, value)) = self.returned.pop_front() {
                 return Ok(value);

@@ -42,4 +42,4 @@ pub use channel::Channel;
 pub use parker::Parker;
 pub use wait_group::WaitGroup;
 pub use waiter::{Outcome, Waiter};
-pub use wake_list::Wake;
+pub use wake_list::{Parked, Party, Wake};

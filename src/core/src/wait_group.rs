@@ -11,25 +11,24 @@ use crate::lock::{Lock, Rank};
 use crate::sys::Arc;
 use crate::wait_queue::{Ticket, WaitQueue};
 use crate::waiter::{Outcome, Waiter};
-use crate::wake_list::{Wake, WakeList};
+use crate::wake_list::{Parked, Party, Wake, WakeList};
+use std::marker::PhantomData;
+
+/// A group whose parked parties are a waiter beside a waker.
+pub type WaitGroup<T, W> = RawWaitGroup<T, Party<T, W>>;
 
 #[derive(Debug)]
-pub struct WaitGroup<T, W: Wake> {
+pub struct RawWaitGroup<T, P: Parked<T>> {
     /// What may not happen under it: a wake, a drop of a `W`, any Python.
-    state: Lock<State<T, W>>,
+    state: Lock<State<T, P>>,
 }
 
 /// Guarded by `WaitGroup::state`, all of it.
 #[derive(Debug)]
-struct State<T, W> {
+struct State<T, P> {
     count: i64,
-    waiters: WaitQueue<Parked<T, W>>,
-}
-
-#[derive(Debug)]
-struct Parked<T, W> {
-    waiter: Arc<Waiter<T>>,
-    waker: W,
+    waiters: WaitQueue<P>,
+    of: PhantomData<T>,
 }
 
 /// How a wait began.
@@ -39,7 +38,21 @@ pub enum WaitStart {
     Parked(Ticket),
 }
 
-impl<T, W: Wake> WaitGroup<T, W> {
+/// As the tests and models use it.
+impl<T, W: Wake> RawWaitGroup<T, Party<T, W>> {
+    /// Returns at once when the counter is zero, else parks; then `waker` is woken.
+    pub fn wait_or_park(&self, waiter: &Arc<Waiter<T>>, waker: W) -> WaitStart {
+        let mut party = Some(Party {
+            waiter: Arc::clone(waiter),
+            waker,
+        });
+        let start = self.wait_or_park_with(|| party.take().expect("one party, one park"));
+        drop(party);
+        start
+    }
+}
+
+impl<T, P: Parked<T>> RawWaitGroup<T, P> {
     #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
         Self {
@@ -48,6 +61,7 @@ impl<T, W: Wake> WaitGroup<T, W> {
                 State {
                     count: 0,
                     waiters: WaitQueue::new(),
+                    of: PhantomData,
                 },
             ),
         }
@@ -64,7 +78,7 @@ impl<T, W: Wake> WaitGroup<T, W> {
 
     /// Adds to the counter. An error leaves it as it was.
     pub fn add(&self, delta: i64) -> Result<(), AddError> {
-        let mut after: WakeList<W, Parked<T, W>> = WakeList::new();
+        let mut after: WakeList<P, P> = WakeList::new();
         {
             let mut state = self.state.lock();
             let count = state.count.checked_add(delta).ok_or(AddError::Overflow)?;
@@ -74,8 +88,8 @@ impl<T, W: Wake> WaitGroup<T, W> {
             state.count = count;
             if count == 0 {
                 while let Some(parked) = state.waiters.pop_front() {
-                    if parked.waiter.settle(Outcome::Released).is_ok() {
-                        after.wake_later(parked.waker);
+                    if parked.waiter().settle(Outcome::Released).is_ok() {
+                        after.wake_later(parked);
                     } else {
                         after.drop_later(parked);
                     }
@@ -86,17 +100,14 @@ impl<T, W: Wake> WaitGroup<T, W> {
         Ok(())
     }
 
-    /// Returns at once when the counter is zero, else parks `waiter`, which is settled with
-    /// [`Outcome::Released`].
-    pub fn wait_or_park(&self, waiter: &Arc<Waiter<T>>, waker: W) -> WaitStart {
+    /// Returns at once when the counter is zero, else parks `party`, whose waiter is settled with
+    /// [`Outcome::Released`]. It is made only if it is needed, under the lock.
+    pub fn wait_or_park_with(&self, party: impl FnOnce() -> P) -> WaitStart {
         let mut state = self.state.lock();
         if state.count == 0 {
-            drop(state);
-            drop(waker);
             return WaitStart::Released;
         }
-        let waiter = Arc::clone(waiter);
-        WaitStart::Parked(state.waiters.push_back(Parked { waiter, waker }))
+        WaitStart::Parked(state.waiters.push_back(party()))
     }
 
     /// Takes the node of a cancelled waiter out. Call only after [`Waiter::cancel`] returned true.
@@ -106,11 +117,11 @@ impl<T, W: Wake> WaitGroup<T, W> {
     }
 
     /// Shows every waker, once each. False, with nothing shown, when the lock is held.
-    pub fn try_visit(&self, visit: &mut dyn FnMut(&W)) -> bool {
+    pub fn try_visit(&self, visit: &mut dyn FnMut(&P)) -> bool {
         let Some(state) = self.state.try_lock() else {
             return false;
         };
-        state.waiters.iter().for_each(|parked| visit(&parked.waker));
+        state.waiters.iter().for_each(visit);
         true
     }
 
@@ -118,7 +129,7 @@ impl<T, W: Wake> WaitGroup<T, W> {
     pub fn clear(&self) {
         let waiters = self.state.lock().waiters.take_all();
         for parked in waiters.iter() {
-            parked.waiter.cancel();
+            parked.waiter().cancel();
         }
         drop(waiters);
     }

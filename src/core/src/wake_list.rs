@@ -6,66 +6,112 @@
 //!   lock is taken, so that it outlives the guard even when something panics in between.
 
 use crate::lock;
+use crate::sys::Arc;
+use crate::waiter::Waiter;
 
 /// How to wake whoever waits. `wake` runs with no lock of the core held and may run foreign code.
 pub trait Wake {
     fn wake(self);
 }
 
-/// The first waker stands by itself: nearly always it is the only one, and there is nothing else.
+/// Who is parked in a queue: the waiter that a peer settles, and how to wake its host after that. One value for both, so
+/// that a host may keep its waiter inside of itself, and the queue holds one reference.
+pub trait Parked<T> {
+    fn waiter(&self) -> &Waiter<T>;
+    fn wake(self);
+}
+
+/// A waiter of its own beside a waker.
 #[derive(Debug)]
-pub struct WakeList<W: Wake, D = ()> {
-    first: Option<W>,
-    more: Vec<W>,
+pub struct Party<T, W> {
+    pub waiter: Arc<Waiter<T>>,
+    pub waker: W,
+}
+
+impl<T, W: Wake> Parked<T> for Party<T, W> {
+    #[inline]
+    fn waiter(&self) -> &Waiter<T> {
+        &self.waiter
+    }
+
+    #[inline]
+    fn wake(self) {
+        self.waker.wake();
+    }
+}
+
+impl<T, W: Wake> Wake for Party<T, W> {
+    #[inline]
+    fn wake(self) {
+        self.waker.wake();
+    }
+}
+
+/// The first one to wake stands by itself: nearly always it is the only one, and there is nothing else.
+#[derive(Debug)]
+pub struct WakeList<P, D = ()> {
+    first: Option<P>,
+    rest: Option<Box<Rest<P, D>>>,
+}
+
+#[derive(Debug)]
+struct Rest<P, D> {
+    wakers: Vec<P>,
     dead: Vec<D>,
 }
 
-impl<W: Wake, D> WakeList<W, D> {
+impl<P, D> WakeList<P, D> {
     #[inline]
     #[allow(clippy::new_without_default)]
     pub const fn new() -> Self {
         Self {
             first: None,
-            more: Vec::new(),
-            dead: Vec::new(),
+            rest: None,
         }
     }
 
-    /// Remembers the waker of a waiter that was just settled.
+    /// Remembers who was just settled.
     #[inline]
-    pub fn wake_later(&mut self, waker: W) {
+    pub fn wake_later(&mut self, parked: P) {
         if self.first.is_none() {
-            self.first = Some(waker);
+            self.first = Some(parked);
         } else {
-            self.more.push(waker);
+            self.rest().wakers.push(parked);
         }
     }
 
     /// Remembers something whose drop may run foreign code.
-    #[inline]
     pub fn drop_later(&mut self, dead: D) {
-        self.dead.push(dead);
+        self.rest().dead.push(dead);
+    }
+
+    #[cold]
+    fn rest(&mut self) -> &mut Rest<P, D> {
+        self.rest.get_or_insert_with(|| {
+            Box::new(Rest {
+                wakers: Vec::new(),
+                dead: Vec::new(),
+            })
+        })
     }
 
     /// Wakes all and drops the rest, in the order in which they came.
     #[inline]
-    pub fn run(self) {
-        let Self { first, more, dead } = self;
+    pub fn run<T>(self)
+    where
+        P: Parked<T>,
+    {
+        let Self { first, rest } = self;
         if let Some(first) = first {
             lock::assert_none_held("waking");
             first.wake();
         }
-        if !more.is_empty() || !dead.is_empty() {
-            Self::run_rest(more, dead);
+        if let Some(rest) = rest {
+            lock::assert_none_held("waking");
+            for parked in rest.wakers {
+                parked.wake();
+            }
+            drop(rest.dead);
         }
-    }
-
-    #[cold]
-    fn run_rest(more: Vec<W>, dead: Vec<D>) {
-        lock::assert_none_held("waking");
-        for waker in more {
-            waker.wake();
-        }
-        drop(dead);
     }
 }

@@ -27,9 +27,10 @@ use crate::loop_host::LoopHost;
 use crate::monitor;
 use crate::operation::{Operation, Parked};
 use crate::pool::Pool;
+use crate::step_lock::StepLock;
 use crate::wake::{ValueWaiter, Waker};
 use gochan_core::clock::Instant;
-use gochan_core::sys::{Arc, Mutex};
+use gochan_core::sys::Arc;
 use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning};
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -38,7 +39,7 @@ use pyo3::prelude::*;
 #[pyclass(frozen, weakref, module = "gochan", name = "_Operation")]
 #[derive(Debug)]
 pub struct Awaitable {
-    state: Mutex<State>,
+    state: StepLock<State>,
 }
 
 #[derive(Debug)]
@@ -85,7 +86,7 @@ impl Awaitable {
         POOL.make(
             py,
             Self {
-                state: Mutex::new(state),
+                state: StepLock::new(state),
             },
         )
     }
@@ -107,6 +108,16 @@ impl Awaitable {
             state.is_over();
         }
         step
+    }
+
+    /// Whether nothing is left to give back.
+    #[inline]
+    fn is_empty(&mut self) -> bool {
+        let state = self.state.get_mut();
+        matches!(
+            (&state.stage, &state.operation),
+            (Stage::Over | Stage::Yielded, Operation::Yield)
+        )
     }
 
     /// Whether `yielded`, which came out of a step of the goroutine, is a park of it.
@@ -310,7 +321,11 @@ fn park_task(
     let host = LoopHost::of(&event_loop)?;
     let waiter = AioWaiter::new(py, host, name)?;
     let place = Arc::new(ValueWaiter::new());
-    match operation.park(py, &place, Waker::Asyncio(waiter.clone_ref(py)))? {
+    match operation.park(
+        py,
+        &place,
+        Waker::Asyncio(Arc::clone(&place), waiter.clone_ref(py)),
+    )? {
         Parked::Not(result) => return Ok(Ok(result)),
         Parked::In(registration) => waiter.get().queued(registration),
     }
@@ -551,7 +566,7 @@ mod slots {
 
     unsafe extern "C" fn dealloc(object: *mut ffi::PyObject) {
         // SAFETY: called as this type's slot; it has no subclasses.
-        unsafe { super::POOL.dealloc::<Awaitable>(object) };
+        unsafe { super::POOL.dealloc(object, Awaitable::is_empty, true) };
     }
 
     unsafe extern "C" fn am_send(

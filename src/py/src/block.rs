@@ -49,7 +49,11 @@ pub fn wait_after_attempt(py: Python<'_>, mut operation: Operation, limit: Limit
     };
     let waiter = Arc::new(ValueWaiter::new());
     let parker = PARKER.with(Arc::clone);
-    let mut registration = match operation.park(py, &waiter, Waker::Thread(Arc::clone(&parker)))? {
+    let mut registration = match operation.park(
+        py,
+        &waiter,
+        Waker::Thread(Arc::clone(&waiter), Arc::clone(&parker)),
+    )? {
         Parked::Not(result) => return Ok(result),
         Parked::In(registration) => registration,
     };

@@ -41,7 +41,7 @@ pub fn attach(goroutine: &Bound<'_, Goroutine>, body: Body) {
 
 /// Resumes a goroutine that was taken out of a queue, and sees to what comes next.
 pub fn step(py: Python<'_>, routine: Routine) {
-    let goroutine = routine.bind(py);
+    let goroutine = routine.bind(py).clone();
     let this = goroutine.get();
     if this.is_abandoned() || !this.word.start() {
         // The last reference, perhaps: then it is closed now.

@@ -22,9 +22,11 @@ pub fn visit_value(visit: PyVisit<'_>, value: &Value) -> Result<(), PyTraverseEr
 
 pub fn visit_waker(visit: PyVisit<'_>, waker: &Waker) -> Result<(), PyTraverseError> {
     match waker {
-        Waker::Thread(_) => Ok(()),
-        Waker::Asyncio(waiter) => visit.call(waiter),
-        Waker::Goroutine(routine) => visit_value(visit, routine.value()),
+        Waker::Thread(..) => Ok(()),
+        Waker::Asyncio(_, waiter) => visit.call(waiter),
+        Waker::Goroutine(routine) | Waker::GoroutineBesides(_, routine) => {
+            visit_value(visit, routine.value())
+        }
     }
 }
 

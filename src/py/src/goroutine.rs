@@ -14,6 +14,7 @@ use crate::current;
 use crate::guard;
 use crate::limit::Limit;
 use crate::operation::{Ask, Operation};
+use crate::pool::Pool;
 use crate::report;
 use crate::scope::{self, Scope};
 use crate::wait_group::WaitGroup;
@@ -63,8 +64,8 @@ pub struct Goroutine {
     scope: Option<Arc<Scope>>,
     /// What is resumed; none for a function on a thread, and after the end.
     body: UnsafeCell<Option<Body>>,
-    /// Serves all its waits, one after the other. Made at the first.
-    waiter: OnceLock<Arc<ValueWaiter>>,
+    /// Serves all its waits, one after the other.
+    waiter: ValueWaiter,
     /// Whether `waiter` is in use.
     waits: AtomicBool,
     /// What it waits for in a blocking form. An `async def` goroutine that awaits keeps none: its chain of
@@ -125,7 +126,7 @@ impl Goroutine {
             started,
             scope,
             body: UnsafeCell::new(None),
-            waiter: OnceLock::new(),
+            waiter: ValueWaiter::new(),
             waits: AtomicBool::new(false),
             blocked: Mutex::new(None),
             ending: Mutex::new(Ending {
@@ -179,8 +180,8 @@ impl Goroutine {
     }
 
     #[inline]
-    pub fn waiter(&self) -> &Arc<ValueWaiter> {
-        self.waiter.get_or_init(|| Arc::new(ValueWaiter::new()))
+    pub fn waiter(&self) -> &ValueWaiter {
+        &self.waiter
     }
 
     /// Whether it is in a wait with its own waiter. Written by the thread that steps it.
@@ -487,11 +488,10 @@ impl Goroutine {
             visit.call(&body.context)?;
             visit.call(&body.group)?;
         }
-        if let Some(waiter) = self.waiter.get() {
-            let mut result = Ok(());
-            waiter.try_visit(&mut |value| result = crate::gc::visit_value(visit, value));
-            result?;
-        }
+        let mut result = Ok(());
+        self.waiter
+            .try_visit(&mut |value| result = crate::gc::visit_value(visit, value));
+        result?;
         if let Some(done) = self.done.get() {
             visit.call(done)?;
         }
@@ -589,15 +589,19 @@ pub unsafe fn fill_slots(py: Python<'_>) {
     let class = py.get_type::<Goroutine>().as_type_ptr();
     // SAFETY: nobody looks at the type concurrently.
     unsafe {
-        if let Some(dealloc) = (*class).tp_dealloc.replace(dealloc) {
-            let _ = DEALLOC.set(dealloc);
-        }
+        (*class).tp_dealloc = Some(dealloc);
         (*class).tp_finalize = Some(finalize);
         ffi::PyType_Modified(class);
     }
 }
 
-static DEALLOC: OnceLock<ffi::destructor> = OnceLock::new();
+static POOL: Pool = Pool::new();
+
+/// A goroutine object.
+#[inline]
+pub fn make(py: Python<'_>, goroutine: Goroutine) -> PyResult<Bound<'_, Goroutine>> {
+    POOL.make(py, goroutine)
+}
 
 unsafe extern "C" fn finalize(object: *mut ffi::PyObject) {
     // Refused when the interpreter is nearly gone; the report at exit has been then.
@@ -613,13 +617,22 @@ unsafe extern "C" fn finalize(object: *mut ffi::PyObject) {
 }
 
 unsafe extern "C" fn dealloc(object: *mut ffi::PyObject) {
-    // SAFETY: called as `tp_dealloc`, with a count of zero. A hook may keep the handle: then it lives.
+    // SAFETY: called as `tp_dealloc` of this type, which has no subclasses, with a count of zero.
     unsafe {
-        if ffi::PyObject_CallFinalizerFromDealloc(object) != 0 {
+        let this = Borrowed::from_ptr(Python::assume_attached(), object).cast_unchecked::<Goroutine>();
+        let needs_no_finalizer = {
+            let this = this.get();
+            let ending = this.ending.lock();
+            match &ending.end {
+                End::Value(_) => true,
+                End::Error(..) => this.has(flag::LOOKED),
+                End::Open => false,
+            }
+        };
+        // A hook may keep the handle: then it lives.
+        if !needs_no_finalizer && ffi::PyObject_CallFinalizerFromDealloc(object) != 0 {
             return;
         }
-        if let Some(dealloc) = DEALLOC.get() {
-            dealloc(object);
-        }
+        POOL.dealloc::<Goroutine>(object, |_| false, needs_no_finalizer);
     }
 }

@@ -60,14 +60,19 @@ impl Wait {
     ) -> PyResult<Start> {
         let this = goroutine.get();
         let extra = this.waits().then(|| Arc::new(ValueWaiter::new()));
-        let waiter = extra.as_ref().unwrap_or_else(|| this.waiter());
-        let waker = || Waker::Goroutine(Routine::new(goroutine.clone()));
-        let ticket = match operation.queue(goroutine.py(), waiter, waker)? {
+        let waker = || {
+            let routine = Routine::new(goroutine.clone());
+            match &extra {
+                None => Waker::Goroutine(routine),
+                Some(extra) => Waker::GoroutineBesides(Arc::clone(extra), routine),
+            }
+        };
+        let ticket = match operation.queue(goroutine.py(), waker)? {
             Queued::Not(result) => return Ok(Start::Done(result)),
             Queued::In(ticket) => ticket,
         };
         let timeout = match limit {
-            Limit::After(span) => Some(Box::new((expire_after(goroutine, waiter, span), span))),
+            Limit::After(span) => Some(Box::new((expire_after(goroutine, extra.as_ref(), span), span))),
             Limit::Never | Limit::Now => None,
         };
         if extra.is_none() {
@@ -112,9 +117,9 @@ impl Wait {
     }
 
     #[inline]
-    fn waiter(&self) -> &Arc<ValueWaiter> {
+    fn waiter(&self) -> &ValueWaiter {
         self.extra
-            .as_ref()
+            .as_deref()
             .unwrap_or_else(|| self.goroutine.get().waiter())
     }
 
@@ -150,12 +155,13 @@ impl Wait {
     }
 }
 
-fn expire_after(goroutine: &Bound<'_, Goroutine>, waiter: &Arc<ValueWaiter>, span: Duration) -> Key {
-    let expiry = Expiry {
+fn expire_after(goroutine: &Bound<'_, Goroutine>, extra: Option<&Arc<ValueWaiter>>, span: Duration) -> Key {
+    let mut expiry = Expiry {
         routine: Routine::new(goroutine.clone()),
-        turn: waiter.turn(),
-        waiter: Arc::clone(waiter),
+        extra: extra.map(Arc::clone),
+        turn: 0,
     };
+    expiry.turn = expiry.waiter().turn();
     let at = Monotonic.now().saturating_add(span);
     let (key, is_first) = world::get().timers.add(at, expiry);
     if is_first {
@@ -171,15 +177,10 @@ pub fn expire_due() {
         return;
     }
     let now = Monotonic.now();
-    while let Some(Expiry {
-        routine,
-        waiter,
-        turn,
-    }) = timers.pop_due(now)
-    {
+    while let Some(expiry) = timers.pop_due(now) {
         // Otherwise a peer was first.
-        if waiter.cancel_turn(turn) {
-            routine.wake();
+        if expiry.waiter().cancel_turn(expiry.turn) {
+            expiry.routine.wake();
         }
     }
 }

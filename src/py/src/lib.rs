@@ -50,6 +50,7 @@ mod run;
 mod runner;
 mod scope;
 mod spawn;
+mod step_lock;
 mod threads;
 mod turns;
 mod value;
@@ -61,7 +62,7 @@ use pyo3::prelude::*;
 
 #[pymodule(gil_used = false)]
 mod _gochan {
-    use super::{awaitable, chan_type, fork, goroutine};
+    use super::{awaitable, chan_type, fork, goroutine, spawn};
     use pyo3::exceptions::PyImportError;
     use pyo3::ffi;
     use pyo3::prelude::*;
@@ -78,8 +79,6 @@ mod _gochan {
     use super::report::set_excepthook;
     #[pymodule_export]
     use super::run::run;
-    #[pymodule_export]
-    use super::spawn::go;
     #[pymodule_export]
     use super::turns::{agosched, gomaxprocs, gosched};
     #[pymodule_export]
@@ -101,10 +100,10 @@ mod _gochan {
             goroutine::fill_slots(py);
         }
         module.add("Chan", chan_type::make(py)?)?;
+        module.add("go", spawn::go_function(py)?)?;
         for function in [
             "agosched",
             "aio",
-            "go",
             "goexit",
             "gomaxprocs",
             "gosched",

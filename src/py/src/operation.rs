@@ -148,7 +148,7 @@ impl Operation {
 
     /// Completes at once, or queues `waiter`, with a registration that ends the wait when it is dropped.
     pub fn park(&mut self, py: Python<'_>, waiter: &Arc<ValueWaiter>, waker: Waker) -> PyResult<Parked> {
-        match (self.queue(py, waiter, || waker)?, self.place()) {
+        match (self.queue(py, || waker)?, self.place()) {
             (Queued::Not(result), _) => Ok(Parked::Not(result)),
             (Queued::In(ticket), Some(place)) => {
                 Ok(Parked::In(Registration::new(place, ticket, Arc::clone(waiter))))
@@ -190,38 +190,33 @@ impl Operation {
 
     /// Completes at once, or queues `waiter`.
     #[inline]
-    pub fn queue(
-        &mut self,
-        py: Python<'_>,
-        waiter: &Arc<ValueWaiter>,
-        waker: impl FnOnce() -> Waker,
-    ) -> PyResult<Queued> {
+    pub fn queue(&mut self, py: Python<'_>, waker: impl FnOnce() -> Waker) -> PyResult<Queued> {
         match self {
             Self::Send { chan, value } => {
                 let mine = value.take().ok_or_else(used_up)?;
-                match chan.get().core().send_or_park_with(mine, waiter, waker) {
+                match chan.get().core().send_or_park_with(mine, waker) {
                     SendStart::Sent => Ok(Queued::Not(py.None())),
                     SendStart::Closed(_) => Err(send_on_closed(chan.bind(py))),
                     SendStart::Parked(ticket) => Ok(Queued::In(ticket)),
                 }
             }
-            Self::Recv { chan, face } => match chan.get().core().recv_or_park_with(waiter, waker) {
+            Self::Recv { chan, face } => match chan.get().core().recv_or_park_with(waker) {
                 RecvStart::Received(value) => received(chan.bind(py), *face, value).map(Queued::Not),
                 RecvStart::Closed => closed(chan.bind(py), *face).map(Queued::Not),
                 RecvStart::Parked(ticket) => Ok(Queued::In(ticket)),
             },
-            Self::Wait { group } => match group.get().core().wait_or_park(waiter, waker()) {
+            Self::Wait { group } => match group.get().core().wait_or_park_with(waker) {
                 WaitStart::Released => Ok(Queued::Not(py.None())),
                 WaitStart::Parked(ticket) => Ok(Queued::In(ticket)),
             },
-            Self::Ask { goroutine, ask } => match goroutine.get().ended().recv_or_park(waiter, waker()) {
+            Self::Ask { goroutine, ask } => match goroutine.get().ended().recv_or_park_with(waker) {
                 RecvStart::Parked(ticket) => Ok(Queued::In(ticket)),
                 // Nothing is ever sent on it: it is only closed.
                 RecvStart::Received(_) | RecvStart::Closed => {
                     answer(goroutine.bind(py), *ask).map(Queued::Not)
                 }
             },
-            Self::Aio { result, .. } => match result.recv_or_park(waiter, waker()) {
+            Self::Aio { result, .. } => match result.recv_or_park_with(waker) {
                 RecvStart::Received(pair) => aio::finish(py, pair).map(Queued::Not),
                 RecvStart::Parked(ticket) => Ok(Queued::In(ticket)),
                 RecvStart::Closed => unreachable!("nobody closes it"),

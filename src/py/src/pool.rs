@@ -78,9 +78,16 @@ impl Pool {
     /// The end of an object of class `T`, as its `tp_dealloc`.
     ///
     /// # Safety
-    /// Called as a slot, with an object of exactly that class whose count is zero.
+    /// Called as a slot, with an object of exactly that class whose count is zero. What `is_empty` says yes to
+    /// holds nothing that a drop would give back. An object whose finalizer was called is not kept: that is noted in
+    /// its memory, and it is not called again.
     #[inline]
-    pub unsafe fn dealloc<T: PyClass>(&self, object: *mut ffi::PyObject) {
+    pub unsafe fn dealloc<T: PyClass>(
+        &self,
+        object: *mut ffi::PyObject,
+        is_empty: impl FnOnce(&mut T) -> bool,
+        keep: bool,
+    ) {
         // SAFETY: the caller's promise. `offset` is known, since an object exists. A class made by PyO3 keeps its weak
         // references at `tp_weaklistoffset`.
         unsafe {
@@ -96,9 +103,12 @@ impl Pool {
             let Some(&offset) = self.offset.get() else {
                 return;
             };
-            std::ptr::drop_in_place(object.cast::<u8>().add(offset).cast::<T>());
+            let value = object.cast::<u8>().add(offset).cast::<T>();
+            if !is_empty(&mut *value) {
+                std::ptr::drop_in_place(value);
+            }
             let free = &mut *self.free.get();
-            if !cfg!(Py_GIL_DISABLED) && free.len() < KEEP {
+            if keep && !cfg!(Py_GIL_DISABLED) && free.len() < KEEP {
                 free.push(object);
             } else if let Some(release) = (*class).tp_free {
                 release(object.cast());

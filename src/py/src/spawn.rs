@@ -4,7 +4,7 @@ use crate::awaitable::Awaitable;
 use crate::coroutine;
 use crate::current;
 use crate::exit;
-use crate::goroutine::{Body, Goroutine, flag, type_name};
+use crate::goroutine::{self, Body, Goroutine, flag, type_name};
 use crate::host;
 use crate::job::{Job, Work};
 use crate::monitor;
@@ -13,24 +13,155 @@ use crate::wait_group::WaitGroup;
 use crate::world::{self, Routine};
 use gochan_core::sys::Arc;
 use parking_lot::Mutex;
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PySystemError, PyTypeError};
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
+use std::ffi::CStr;
+use std::panic::AssertUnwindSafe;
 
-/// Runs `function(*args, **kwargs)` concurrently. Go's `go f(x)`.
-///
-/// An `async def` function runs on the scheduler, which carries a million of them; a plain function on a goroutine thread.
-/// Both have a copy of the caller's contextvars. TypeError for something that cannot be called.
-#[pyfunction]
-#[pyo3(signature = (r#fn, /, *args, **kwargs))]
-pub fn go<'py>(
-    r#fn: &Bound<'py, PyAny>,
-    args: Bound<'py, PyTuple>,
-    kwargs: Option<Bound<'py, PyDict>>,
-) -> PyResult<Bound<'py, Goroutine>> {
-    spawn("go()", r#fn, args, kwargs, None)
+const DOC: &CStr = c"go(fn, /, *args, **kwargs)\n--\n\n\
+Runs `fn(*args, **kwargs)` concurrently. Go's `go f(x)`.\n\n\
+An `async def` function runs on the scheduler, which carries a million of them; a plain function on a goroutine thread.\n\
+Both have a copy of the caller's contextvars. TypeError for something that cannot be called.";
+
+/// `go` as a bare C function, because programs start goroutines by the million: with PyO3's argument parser a tuple is made for
+/// the call, and taken apart again.
+pub fn go_function(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    // Lives as long as the function, which is as long as the process.
+    let definition = Box::leak(Box::new(ffi::PyMethodDef {
+        ml_name: c"go".as_ptr(),
+        ml_meth: ffi::PyMethodDefPointer {
+            PyCFunctionFastWithKeywords: go,
+        },
+        ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
+        ml_doc: DOC.as_ptr(),
+    }));
+    let module = PyString::new(py, "gochan");
+    // SAFETY: attached; a definition that is never freed. A new reference or null with an error.
+    unsafe {
+        Bound::from_owned_ptr_or_err(
+            py,
+            ffi::PyCFunction_NewEx(definition, std::ptr::null_mut(), module.as_ptr()),
+        )
+    }
+}
+
+unsafe extern "C" fn go(
+    _module: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    let attempt = Python::try_attach(|py| {
+        // SAFETY: called as a fast function: `count` positional arguments, then one for each name; all live.
+        let arguments = unsafe { Arguments::new(py, arguments, count, names) };
+        let started = std::panic::catch_unwind(AssertUnwindSafe(|| go_with(py, &arguments)));
+        match started.unwrap_or_else(|_| Err(PySystemError::new_err("panic in go()"))) {
+            Ok(goroutine) => goroutine.into_ptr(),
+            Err(error) => {
+                error.restore(py);
+                std::ptr::null_mut()
+            }
+        }
+    });
+    attempt.unwrap_or_else(|| {
+        // SAFETY: attached, a constant string.
+        unsafe { ffi::PyErr_SetString(ffi::PyExc_RuntimeError, c"the interpreter is exiting".as_ptr()) };
+        std::ptr::null_mut()
+    })
+}
+
+/// The arguments of a fast call, borrowed.
+struct Arguments<'py> {
+    py: Python<'py>,
+    all: &'py [*mut ffi::PyObject],
+    /// How many are positional.
+    count: usize,
+    names: *mut ffi::PyObject,
+}
+
+impl<'py> Arguments<'py> {
+    /// # Safety
+    /// Called with what a fast call with keywords was called with, for no longer than that call.
+    unsafe fn new(
+        py: Python<'py>,
+        arguments: *const *mut ffi::PyObject,
+        count: ffi::Py_ssize_t,
+        names: *mut ffi::PyObject,
+    ) -> Self {
+        let count = count.unsigned_abs();
+        // SAFETY: the caller's promise.
+        unsafe {
+            let named = if names.is_null() {
+                0
+            } else {
+                ffi::PyTuple_GET_SIZE(names).unsigned_abs()
+            };
+            let all = if count + named == 0 {
+                &[]
+            } else {
+                std::slice::from_raw_parts(arguments, count + named)
+            };
+            Self {
+                py,
+                all,
+                count,
+                names,
+            }
+        }
+    }
+
+    fn get(&self, at: usize) -> Bound<'py, PyAny> {
+        // SAFETY: live for the time of the call.
+        unsafe { Bound::from_borrowed_ptr(self.py, self.all[at]) }
+    }
+
+    /// `function(*rest, **keywords)`, where the function is the first argument.
+    fn call_first(&self) -> PyResult<Bound<'py, PyAny>> {
+        let rest = &self.all[1..];
+        // SAFETY: attached, live objects; a new reference or null with an error.
+        unsafe {
+            Bound::from_owned_ptr_or_err(
+                self.py,
+                ffi::PyObject_Vectorcall(self.all[0], rest.as_ptr(), self.count - 1, self.names),
+            )
+        }
+    }
+
+    /// As a tuple and a dictionary, without the first.
+    fn rest(&self) -> PyResult<(Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>)> {
+        let positional = PyTuple::new(
+            self.py,
+            (1..self.count).map(|at| self.get(at)).collect::<Vec<_>>(),
+        )?;
+        if self.names.is_null() {
+            return Ok((positional, None));
+        }
+        let keywords = PyDict::new(self.py);
+        // SAFETY: live for the time of the call, and a tuple.
+        let names = unsafe { Bound::from_borrowed_ptr(self.py, self.names).cast_into_unchecked::<PyTuple>() };
+        for (at, name) in names.iter().enumerate() {
+            keywords.set_item(name, self.get(self.count + at))?;
+        }
+        Ok((positional, Some(keywords)))
+    }
+}
+
+fn go_with<'py>(py: Python<'py>, arguments: &Arguments<'py>) -> PyResult<Bound<'py, Goroutine>> {
+    if arguments.count == 0 {
+        return Err(PyTypeError::new_err(
+            "go() needs a function to call, and its arguments: go(worker, 1)",
+        ));
+    }
+    coroutine::check_exit(py)?;
+    let function = arguments.get(0);
+    if kind_of("go()", &function)? == Kind::Coroutine {
+        return spawn_coroutine(&function, None, || arguments.call_first());
+    }
+    let (args, kwargs) = arguments.rest()?;
+    spawn("go()", &function, args, kwargs, None)
 }
 
 pub fn spawn<'py>(
@@ -43,7 +174,7 @@ pub fn spawn<'py>(
     let py = function.py();
     coroutine::check_exit(py)?;
     if kind_of(who, function)? == Kind::Coroutine {
-        return spawn_coroutine(function, &args, kwargs.as_ref(), group);
+        return spawn_coroutine(function, group, || function.call(args, kwargs.as_ref()));
     }
     exit::prepare(py)?;
     let goroutine = Bound::new(
@@ -86,9 +217,8 @@ pub fn spawn<'py>(
 /// error. Nothing of the body runs yet.
 fn spawn_coroutine<'py>(
     function: &Bound<'py, PyAny>,
-    args: &Bound<'py, PyTuple>,
-    kwargs: Option<&Bound<'py, PyDict>>,
     group: Option<&Bound<'py, WaitGroup>>,
+    call: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, Goroutine>> {
     let py = function.py();
     exit::prepare(py)?;
@@ -98,7 +228,7 @@ fn spawn_coroutine<'py>(
         py,
         Goroutine::new(name_of(function), caller(py), current::scope(py)),
     )?;
-    let coroutine = function.call(args, kwargs)?;
+    let coroutine = call()?;
     if !is_coroutine(&coroutine) {
         let kind = type_name(&coroutine);
         return Err(PyTypeError::new_err(format!(
@@ -120,7 +250,7 @@ pub fn main_goroutine<'py>(main: &Bound<'py, PyAny>, scope: &Arc<Scope>) -> PyRe
     let goroutine = Goroutine::new(name_of(main), caller(py), Some(Arc::clone(scope)));
     goroutine.set(flag::MAIN);
     scope::began(Some(scope));
-    Bound::new(py, goroutine)
+    goroutine::make(py, goroutine)
 }
 
 /// Puts the main goroutine into the queue. Its thread is about to be the runner, so nobody is called.

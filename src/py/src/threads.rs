@@ -19,7 +19,7 @@ use crate::scope;
 use crate::world::{self, Order};
 use gochan_core::clock::{Clock, Monotonic};
 use gochan_core::parker::Woken;
-use gochan_core::sched::calls::{Call, Shift};
+use gochan_core::sched::calls::Shift;
 use gochan_core::sched::scheduler::{Permit, RunnerId};
 use gochan_core::sched::{Seat, Seats};
 use gochan_core::sys::Arc;
@@ -138,6 +138,10 @@ impl Jobs {
         }
         loop {
             let (job, call) = world::get().calls.next(shift)?;
+            if let Err(error) = world::call_server(py, call) {
+                // It goes without: this one is back after the job.
+                drop(error);
+            }
             if job.get().is_abandoned() {
                 job.get().disarm();
                 drop(job.into_bound(py));
@@ -145,12 +149,6 @@ impl Jobs {
                     return None;
                 }
                 continue;
-            }
-            if call == Call::Server {
-                if let Err(error) = world::call_server(py, call) {
-                    // It goes without: this one is back after the job.
-                    drop(error);
-                }
             }
             *self.shift.lock() = Some(shift);
             return Some(job);

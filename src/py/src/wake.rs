@@ -4,34 +4,47 @@ use crate::aio_waiter::{self, AioWaiter};
 use crate::deferred;
 use crate::value::Value;
 use crate::world::Routine;
+use gochan_core::channel::RawChannel;
 use gochan_core::parker::Parker;
 use gochan_core::sys::Arc;
-use gochan_core::{Channel, WaitGroup, Waiter, Wake};
+use gochan_core::wait_group::RawWaitGroup;
+use gochan_core::{Parked, Waiter};
 use pyo3::prelude::*;
 
 /// The core's types as this crate uses them.
-pub type ChanCore = Channel<Value, Waker>;
-pub type GroupCore = WaitGroup<Value, Waker>;
+pub type ChanCore = RawChannel<Value, Waker>;
+pub type GroupCore = RawWaitGroup<Value, Waker>;
 pub type ValueWaiter = Waiter<Value>;
 
-/// A waker is one counted reference to its host. A queue owns it while the waiter stands in it.
+/// One who waits: the waiter that a peer settles, and one counted reference to its host. A queue owns it while the
+/// waiter stands in it.
 #[derive(Debug)]
 pub enum Waker {
     /// A blocked thread.
-    Thread(Arc<Parker>),
+    Thread(Arc<ValueWaiter>, Arc<Parker>),
     /// A task of an asyncio loop.
-    Asyncio(Py<AioWaiter>),
-    /// A goroutine that parks by yielding.
+    Asyncio(Arc<ValueWaiter>, Py<AioWaiter>),
+    /// A goroutine that parks by yielding, with its own waiter.
     Goroutine(Routine),
+    /// ... with another one, because its own is in use.
+    GoroutineBesides(Arc<ValueWaiter>, Routine),
 }
 
-impl Wake for Waker {
+impl Parked<Value> for Waker {
+    #[inline]
+    fn waiter(&self) -> &ValueWaiter {
+        match self {
+            Self::Thread(waiter, _) | Self::Asyncio(waiter, _) | Self::GoroutineBesides(waiter, _) => waiter,
+            Self::Goroutine(routine) => routine.get().waiter(),
+        }
+    }
+
     #[inline]
     fn wake(self) {
         match self {
-            Self::Thread(parker) => deferred::unpark(parker),
-            Self::Asyncio(waiter) => aio_waiter::wake(waiter),
-            Self::Goroutine(routine) => routine.wake(),
+            Self::Goroutine(routine) | Self::GoroutineBesides(_, routine) => routine.wake(),
+            Self::Thread(_, parker) => deferred::unpark(parker),
+            Self::Asyncio(_, waiter) => aio_waiter::wake(waiter),
         }
     }
 }

@@ -10,8 +10,9 @@ use crate::deferred;
 use crate::goroutine::Goroutine;
 use crate::job::Job;
 use crate::monitor;
+use crate::scope;
 use crate::threads;
-use crate::value::Value;
+use crate::value::{Ref, Value};
 use gochan_core::sched::scheduler::{Permit, RunnerId};
 use gochan_core::sched::{CallQueue, Scheduler, Seats, Timers, calls::Call};
 use gochan_core::sys::Arc;
@@ -19,45 +20,36 @@ use gochan_core::waiter::Waiter;
 use pyo3::prelude::*;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
-/// A goroutine on its way through the queues: one counted reference, as a [`Value`].
+/// A goroutine on its way through the queues: one counted reference.
 #[derive(Debug)]
-pub struct Routine(Value);
+pub struct Routine(Ref<Goroutine>);
 
 impl Routine {
     #[inline]
     pub fn new(goroutine: Bound<'_, Goroutine>) -> Self {
-        Self(Value::new(goroutine.into_any()))
+        Self(Ref::new(goroutine))
     }
 
     #[inline]
-    pub fn bind<'py>(&self, py: Python<'py>) -> Bound<'py, Goroutine> {
-        // SAFETY: attached, and made from a goroutine.
-        unsafe { Bound::from_borrowed_ptr(py, self.0.as_ptr()).cast_into_unchecked() }
+    pub fn bind<'py>(&self, py: Python<'py>) -> &Bound<'py, Goroutine> {
+        self.0.bind(py)
+    }
+
+    #[inline]
+    pub fn get(&self) -> &Goroutine {
+        self.0.get()
     }
 
     pub fn value(&self) -> &Value {
-        &self.0
+        self.0.value()
     }
 
     /// Has it resumed: what it waits for has come. From any attached thread.
     #[inline]
     pub fn wake(self) {
-        // SAFETY: a wake comes from an attached thread.
-        let py = unsafe { Python::assume_attached() };
-        // SAFETY: as above.
-        if unsafe { self.get() }.word.wake() {
-            ready(py, self);
-        }
-    }
-
-    /// # Safety
-    /// The thread is attached.
-    #[inline]
-    pub unsafe fn get(&self) -> &Goroutine {
-        // SAFETY: the caller's promise; made from a goroutine, which lives as long as the reference.
-        unsafe {
-            let bound: &Py<Goroutine> = &*std::ptr::from_ref(&self.0).cast();
-            bound.get()
+        if self.get().word.wake() {
+            // SAFETY: a wake comes from an attached thread.
+            ready(unsafe { Python::assume_attached() }, self);
         }
     }
 }
@@ -79,8 +71,17 @@ pub enum Order {
 #[derive(Debug)]
 pub struct Expiry {
     pub routine: Routine,
-    pub waiter: Arc<Waiter<Value>>,
+    /// `None`: the goroutine's own.
+    pub extra: Option<Arc<Waiter<Value>>>,
     pub turn: u32,
+}
+
+impl Expiry {
+    pub fn waiter(&self) -> &Waiter<Value> {
+        self.extra
+            .as_deref()
+            .unwrap_or_else(|| self.routine.get().waiter())
+    }
 }
 
 #[derive(Debug)]
@@ -265,7 +266,14 @@ pub fn undo(order: &Order) {
 pub fn call_server(py: Python<'_>, call: Call) -> PyResult<()> {
     match call {
         Call::Nobody => Ok(()),
-        Call::Server => give(py, Order::Serve),
+        Call::Server => {
+            give(py, Order::Serve)?;
+            if scope::has_stepped() {
+                // Servers may block for ever; somebody has to be there for goroutines and their timeouts.
+                keep_a_spare(py);
+            }
+            Ok(())
+        }
     }
 }
 

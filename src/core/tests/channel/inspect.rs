@@ -4,7 +4,7 @@ use crate::kit::Event::{ValueDropped, WakerDropped};
 use crate::kit::{Bench, End, Tap, Value};
 use gochan_core::channel::Held;
 use gochan_core::error::TryRecvError;
-use gochan_core::{Channel, WaitGroup, Waiter, Wake};
+use gochan_core::{Channel, Party, WaitGroup, Waiter, Wake};
 use std::sync::Arc;
 
 /// Numbers of the values and names of the wakers, as they are shown.
@@ -12,9 +12,9 @@ fn shown(bench: &Bench) -> (Vec<u32>, Vec<&'static str>) {
     let (mut values, mut wakers) = (Vec::new(), Vec::new());
     let looked = bench
         .channel
-        .try_visit(&mut |held: Held<'_, Value, Tap>| match held {
+        .try_visit(&mut |held: Held<'_, Value, Party<Value, Tap>>| match held {
             Held::Value(value) => values.push(value.number),
-            Held::Waker(waker) => wakers.push(waker.name),
+            Held::Waker(waker) => wakers.push(waker.waker.name),
         });
     assert!(looked);
     (values, wakers)

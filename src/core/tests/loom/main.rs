@@ -13,6 +13,7 @@ mod common;
 mod blocking;
 mod claim;
 mod order;
+mod park_word;
 mod parker;
 mod wait_group;
 
