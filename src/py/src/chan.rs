@@ -471,7 +471,7 @@ impl RecvChan {
 }
 
 /// How many values `recv_many` takes at most.
-fn many(limit: &Bound<'_, PyAny>, operation: &str) -> PyResult<usize> {
+fn many(limit: &Bound<'_, PyAny>, operation: &str) -> PyResult<u32> {
     let Some(int) = as_int(limit)? else {
         let kind = limit.get_type().name()?;
         return Err(PyTypeError::new_err(format!(
@@ -483,5 +483,6 @@ fn many(limit: &Bound<'_, PyAny>, operation: &str) -> PyResult<usize> {
             "{operation}: limit must be at least 1, not {int}"
         )));
     }
-    Ok(int.extract::<usize>().unwrap_or(usize::MAX))
+    // No list is longer.
+    Ok(int.extract::<u32>().unwrap_or(u32::MAX))
 }

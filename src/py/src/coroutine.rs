@@ -105,28 +105,20 @@ pub fn ended_with(py: Python<'_>, error: PyErr) -> End {
         return End::Value(py.None());
     }
     let traceback = error.traceback(py).map(|traceback| traceback.into_any().unbind());
-    End::Error(error.into_value(py).into_any(), traceback)
+    End::error(error.into_value(py).into_any(), traceback)
 }
 
 fn end(goroutine: &Bound<'_, Goroutine>, end: End) {
     let py = goroutine.py();
     // SAFETY: this thread has the right to resume it, and nobody will again.
     let body = unsafe { goroutine.get().body().take() };
-    let group = body.and_then(|body| {
+    if let Some(body) = body {
         scope::stepped_ended();
         // The coroutine first: what it still holds may be what somebody waits for.
         drop(body.coroutine.into_bound(py));
         drop(body.context.into_bound(py));
-        body.group
-    });
-    Goroutine::finish(goroutine, end);
-    if let Some(group) = group {
-        // The counter can only be too low through a done() of the user's own; that is reported like any error nobody
-        // can catch.
-        if let Err(error) = group.get().change(py, -1) {
-            error.write_unraisable(py, Some(group.bind(py).as_any()));
-        }
     }
+    Goroutine::finish(goroutine, end);
 }
 
 type IterSend = unsafe extern "C-unwind" fn(
@@ -310,11 +302,6 @@ pub fn close(goroutine: &Bound<'_, Goroutine>) {
     drop(body.coroutine.into_bound(py));
     drop(body.context.into_bound(py));
     Goroutine::finish(goroutine, End::Value(py.None()));
-    if let Some(group) = body.group {
-        if let Err(error) = group.get().change(py, -1) {
-            error.write_unraisable(py, Some(group.bind(py).as_any()));
-        }
-    }
 }
 
 // ---------------------------------------------------------------- goexit

@@ -24,14 +24,13 @@ use gochan_core::sched::park_word::{ParkWord, Standing};
 use gochan_core::sys::Arc;
 use gochan_core::waiter::epoch;
 use parking_lot::Mutex;
-use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::pyclass_init::PyClassInitializer;
 use pyo3::types::PyString;
 use std::cell::UnsafeCell;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
@@ -53,32 +52,29 @@ pub mod flag {
 }
 
 /// Handle of one goroutine: joining it is optional, its error is never lost.
+///
+/// A million of them are nothing unusual, so it is kept small: what few goroutines need is in [`Rare`].
 #[pyclass(frozen, weakref, generic, module = "gochan")]
 #[derive(Debug)]
 pub struct Goroutine {
     id: u64,
     /// The function's qualified name.
     name: Py<PyString>,
-    /// Where `go` was called: code object and offset in it. No text is made before somebody asks.
-    started: Option<(Py<PyAny>, i32)>,
+    /// Where `go` was called: code object, and offset in it. No text is made before somebody asks.
+    started: Option<Py<PyAny>>,
+    started_at: i32,
+    /// The process it was started in: a fork in a goroutine leaves the child none to count.
+    epoch: u32,
     scope: Option<Arc<Scope>>,
     /// What is resumed; none for a function on a thread, and after the end.
     body: UnsafeCell<Option<Body>>,
     /// Serves all its waits, one after the other.
     waiter: ValueWaiter,
-    /// Whether `waiter` is in use.
-    waits: AtomicBool,
-    /// What it waits for in a blocking form. An `async def` goroutine that awaits keeps none: its chain of
-    /// awaits leads there.
-    blocked: Mutex<Option<Blocked>>,
     ending: Mutex<Ending>,
-    /// The channel object for the end, once somebody asked for it; then it is what shows the channel to
-    /// the collector. It does not hold the handle: seeing the end is not seeing the error.
-    done: OnceLock<Py<RecvChan>>,
-    /// The process it was started in: a fork in a goroutine leaves the child none to count.
-    epoch: u32,
     pub word: ParkWord,
     flags: AtomicU8,
+    /// Whether `waiter` is in use.
+    waits: AtomicBool,
 }
 
 // SAFETY: all of it is but `body`, which only the one attached thread that has the right to resume the goroutine
@@ -91,8 +87,28 @@ unsafe impl Send for Goroutine {}
 pub struct Body {
     pub coroutine: Py<PyAny>,
     pub context: Py<PyAny>,
+}
+
+/// What may not happen under its lock: a drop, any Python.
+#[derive(Debug)]
+struct Ending {
+    end: End,
+    rare: Option<Box<Rare>>,
+}
+
+/// Made when it is needed.
+#[derive(Debug, Default)]
+struct Rare {
+    /// Closed at the end; nothing is ever sent on it. For those who wait.
+    ended: Option<Arc<ChanCore>>,
+    /// The channel object for `ended`, once somebody asked for it; then it is what shows the channel to
+    /// the collector. It does not hold the handle: seeing the end is not seeing the error.
+    done: Option<Py<RecvChan>>,
     /// Told of the end.
-    pub group: Option<Py<WaitGroup>>,
+    group: Option<Py<WaitGroup>>,
+    /// What it waits for in a blocking form. An `async def` goroutine that awaits keeps none: its chain of
+    /// awaits leads there.
+    blocked: Option<Blocked>,
 }
 
 #[derive(Debug)]
@@ -102,20 +118,30 @@ struct Blocked {
     since: Instant,
 }
 
-/// What may not happen under its lock: a drop, any Python.
-#[derive(Debug)]
-struct Ending {
-    end: End,
-    /// Closed at the end; nothing is ever sent on it. Made when somebody wants to wait.
-    ended: Option<Arc<ChanCore>>,
+impl Ending {
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
 }
 
 #[derive(Debug)]
 pub enum End {
     Open,
     Value(Py<PyAny>),
-    /// The exception and the traceback it arrived with: raising it again would make that longer.
-    Error(Py<PyAny>, Option<Py<PyAny>>),
+    Error(Box<Raised>),
+}
+
+/// The exception and the traceback it arrived with: raising it again would make that longer.
+#[derive(Debug)]
+pub struct Raised {
+    error: Py<PyAny>,
+    traceback: Option<Py<PyAny>>,
+}
+
+impl End {
+    pub fn error(error: Py<PyAny>, traceback: Option<Py<PyAny>>) -> Self {
+        Self::Error(Box::new(Raised { error, traceback }))
+    }
 }
 
 impl Goroutine {
@@ -123,20 +149,19 @@ impl Goroutine {
         Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             name,
-            started,
+            started_at: started.as_ref().map_or(0, |started| started.1),
+            started: started.map(|started| started.0),
+            epoch: epoch::current(),
             scope,
             body: UnsafeCell::new(None),
             waiter: ValueWaiter::new(),
-            waits: AtomicBool::new(false),
-            blocked: Mutex::new(None),
             ending: Mutex::new(Ending {
                 end: End::Open,
-                ended: None,
+                rare: None,
             }),
-            done: OnceLock::new(),
-            epoch: epoch::current(),
             word: ParkWord::new(),
             flags: AtomicU8::new(0),
+            waits: AtomicBool::new(false),
         }
     }
 
@@ -208,16 +233,16 @@ impl Goroutine {
     /// The channel that is closed at the end.
     pub fn ended(&self) -> Arc<ChanCore> {
         let mut ending = self.ending.lock();
-        if let Some(ended) = &ending.ended {
-            return Arc::clone(ended);
-        }
-        let ended = Arc::new(ChanCore::new(0));
-        if !matches!(ending.end, End::Open) {
-            // Nobody can be waiting on it yet.
-            let _ = ended.close();
-        }
-        ending.ended = Some(Arc::clone(&ended));
-        ended
+        let is_over = !matches!(ending.end, End::Open);
+        let ended = ending.rare().ended.get_or_insert_with(|| {
+            let ended = ChanCore::new(0);
+            if is_over {
+                // Nobody can be waiting on it yet.
+                let _ = ended.close();
+            }
+            Arc::new(ended)
+        });
+        Arc::clone(ended)
     }
 
     pub fn id(&self) -> u64 {
@@ -235,7 +260,7 @@ impl Goroutine {
 
     /// `FILE:LINE in FUNCTION` of the call of `go`.
     pub fn start_site(&self, py: Python<'_>) -> String {
-        let Some((code, offset)) = &self.started else {
+        let Some(code) = &self.started else {
             return "an unknown place".into();
         };
         let part = |name| {
@@ -243,14 +268,14 @@ impl Goroutine {
                 .map_or_else(|_| "?".to_owned(), |text| text.to_string())
         };
         // SAFETY: attached; made from a frame's code object.
-        let line = unsafe { ffi::PyCode_Addr2Line(code.as_ptr().cast(), *offset) };
+        let line = unsafe { ffi::PyCode_Addr2Line(code.as_ptr().cast(), self.started_at) };
         format!("{}:{line} in {}", part("co_filename"), part("co_name"))
     }
 
     pub fn describe(slf: &Bound<'_, Self>) -> String {
         let (py, this) = (slf.py(), slf.get());
         let error = match &this.ending.lock().end {
-            End::Error(error, _) => Some(error.clone_ref(py)),
+            End::Error(raised) => Some(raised.error.clone_ref(py)),
             End::Open | End::Value(_) => None,
         };
         let end = error.map_or_else(String::new, |error| {
@@ -271,7 +296,13 @@ impl Goroutine {
     /// The operation it waits in, and since when.
     pub fn waits_in(slf: &Bound<'_, Self>) -> Option<(String, Instant)> {
         let this = slf.get();
-        if let Some(blocked) = &*this.blocked.lock() {
+        if let Some(blocked) = this
+            .ending
+            .lock()
+            .rare
+            .as_ref()
+            .and_then(|rare| rare.blocked.as_ref())
+        {
             return Some((format!("{} on {}", blocked.what, blocked.on), blocked.since));
         }
         if this.word.standing() != Standing::Parked {
@@ -280,10 +311,21 @@ impl Goroutine {
         coroutine::waits_in(slf)
     }
 
+    fn is_blocked(&self) -> bool {
+        let ending = self.ending.lock();
+        ending.rare.as_ref().is_some_and(|rare| rare.blocked.is_some())
+    }
+
+    /// Has a wait group told of the end.
+    pub fn tell(&self, group: Py<WaitGroup>) {
+        let old = self.ending.lock().rare().group.replace(group);
+        drop(old);
+    }
+
     fn state_name(&self) -> &'static str {
         match self.word.standing() {
             Standing::Runnable => "runnable",
-            Standing::Running if self.blocked.lock().is_some() => "waiting",
+            Standing::Running if self.is_blocked() => "waiting",
             Standing::Running => "running",
             Standing::Parked => "waiting",
             Standing::Done => "done",
@@ -303,9 +345,9 @@ impl Goroutine {
     /// The error, with its traceback as it was when the goroutine ended.
     pub fn error<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         let (error, traceback) = match &self.ending.lock().end {
-            End::Error(error, traceback) => (
-                error.clone_ref(py),
-                traceback.as_ref().map(|traceback| traceback.clone_ref(py)),
+            End::Error(raised) => (
+                raised.error.clone_ref(py),
+                raised.traceback.as_ref().map(|traceback| traceback.clone_ref(py)),
             ),
             End::Open | End::Value(_) => return None,
         };
@@ -336,11 +378,14 @@ impl Goroutine {
     pub fn finish(slf: &Bound<'_, Self>, end: End) {
         let this = slf.get();
         let failed = matches!(end, End::Error(..));
-        let ended = {
+        let (ended, group) = {
             let mut ending = this.ending.lock();
             let open = std::mem::replace(&mut ending.end, end);
             debug_assert!(matches!(open, End::Open), "a goroutine ends once");
-            ending.ended.clone()
+            match &mut ending.rare {
+                Some(rare) => (rare.ended.clone(), rare.group.take()),
+                None => (None, None),
+            }
         };
         this.word.end();
         if this.unset(flag::EXITING) {
@@ -355,6 +400,14 @@ impl Goroutine {
         }
         if let Some(ended) = ended {
             let _ = ended.close();
+        }
+        if let Some(group) = group {
+            // After the error is on the handle. The counter can only be too low through a done() of
+            // the user's own; that is reported like any error nobody can catch.
+            let py = slf.py();
+            if let Err(error) = group.get().change(py, -1) {
+                error.write_unraisable(py, Some(group.bind(py).as_any()));
+            }
         }
         if this.has(flag::MAIN) {
             // Its thread may be asleep, when another one resumed main last.
@@ -403,17 +456,21 @@ impl Goroutine {
     /// A channel that is closed when the goroutine has ended.
     #[getter]
     fn done(&self, py: Python<'_>) -> PyResult<Py<RecvChan>> {
-        if self.done.get().is_none() {
-            let owner = ChanBase::owner_of(&self.ended());
-            let new = Py::new(py, PyClassInitializer::from(owner).add_subclass(RecvChan))?;
-            // Not `get_or_init`, whose other callers would wait for it with the GIL held. From here to
-            // the end of the `set` no collection can begin, so none sees two owners of one core.
-            drop(self.done.set(new));
+        let known = |ending: &Ending| Some(ending.rare.as_ref()?.done.as_ref()?.clone_ref(py));
+        if let Some(done) = known(&self.ending.lock()) {
+            return Ok(done);
         }
-        match self.done.get() {
-            Some(done) => Ok(done.clone_ref(py)),
-            None => Err(PyRuntimeError::new_err("the done channel was not kept")),
+        let owner = ChanBase::owner_of(&self.ended());
+        let new = Py::new(py, PyClassInitializer::from(owner).add_subclass(RecvChan))?;
+        // From here to the end no collection can begin, so none sees two owners of one core.
+        let mut ending = self.ending.lock();
+        if let Some(done) = known(&ending) {
+            // Another thread was first; ours owns nothing by itself.
+            drop(ending);
+            return Ok(done);
         }
+        ending.rare().done = Some(new.clone_ref(py));
+        Ok(new)
     }
 
     /// Waits until the goroutine has ended. Raises nothing of the goroutine's own.
@@ -486,28 +543,29 @@ impl Goroutine {
         if let Some(body) = unsafe { &*self.body.get() } {
             visit.call(&body.coroutine)?;
             visit.call(&body.context)?;
-            visit.call(&body.group)?;
         }
+        visit.call(&self.started)?;
         let mut result = Ok(());
         self.waiter
             .try_visit(&mut |value| result = crate::gc::visit_value(visit, value));
         result?;
-        if let Some(done) = self.done.get() {
-            visit.call(done)?;
-        }
         let Some(ending) = self.ending.try_lock() else {
             return Ok(());
         };
-        match (&ending.ended, self.done.get()) {
-            (Some(ended), None) => crate::gc::visit_chan(visit, ended)?,
-            _ => {}
+        if let Some(rare) = &ending.rare {
+            visit.call(&rare.group)?;
+            match (&rare.done, &rare.ended) {
+                (Some(done), _) => visit.call(done)?,
+                (None, Some(ended)) => crate::gc::visit_chan(visit, ended)?,
+                (None, None) => {}
+            }
         }
         match &ending.end {
             End::Open => Ok(()),
             End::Value(value) => visit.call(value),
-            End::Error(error, traceback) => {
-                visit.call(error)?;
-                visit.call(traceback)
+            End::Error(raised) => {
+                visit.call(&raised.error)?;
+                visit.call(&raised.traceback)
             }
         }
     }
@@ -517,16 +575,22 @@ impl Goroutine {
         // never began.
         // SAFETY: attached; nobody has the right to resume it any more.
         let body = unsafe { (*self.body.get()).take() };
-        let (end, ended) = {
+        let (end, rare) = {
             let mut ending = self.ending.lock();
             let end = std::mem::replace(&mut ending.end, End::Open);
-            (end, ending.ended.clone())
+            (end, ending.rare.take())
         };
         drop((body, end));
         // Nobody can be waiting who is not part of the same garbage.
-        if let (Some(ended), None) = (ended, self.done.get()) {
+        if let Some(Rare {
+            ended: Some(ended),
+            done: None,
+            ..
+        }) = rare.as_deref()
+        {
             ended.clear();
         }
+        drop(rare);
     }
 }
 
@@ -551,7 +615,7 @@ impl<'py> Waiting<'py> {
                 on: operation.on(py),
                 since: Monotonic.now(),
             };
-            let old = goroutine.get().blocked.lock().replace(blocked);
+            let old = goroutine.get().ending.lock().rare().blocked.replace(blocked);
             drop(old);
         }
         Self(goroutine)
@@ -561,7 +625,7 @@ impl<'py> Waiting<'py> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if let Some(goroutine) = &self.0 {
-            let old = goroutine.get().blocked.lock().take();
+            let old = goroutine.get().ending.lock().rare().blocked.take();
             drop(old);
         }
     }

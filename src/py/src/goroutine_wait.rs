@@ -28,10 +28,16 @@ use std::time::Duration;
 pub struct Wait {
     ticket: Ticket,
     goroutine: Ref<Goroutine>,
-    /// `None`: the goroutine's own.
-    extra: Option<Arc<ValueWaiter>>,
-    timeout: Option<Box<(Key, Duration)>>,
+    rare: Option<Box<Rare>>,
     since: Instant,
+}
+
+/// What few waits have.
+#[derive(Debug)]
+struct Rare {
+    /// `None`: the goroutine's own waiter.
+    extra: Option<Arc<ValueWaiter>>,
+    timeout: Option<(Key, Duration)>,
 }
 
 /// How an operation in a goroutine began.
@@ -72,17 +78,17 @@ impl Wait {
             Queued::In(ticket) => ticket,
         };
         let timeout = match limit {
-            Limit::After(span) => Some(Box::new((expire_after(goroutine, extra.as_ref(), span), span))),
+            Limit::After(span) => Some((expire_after(goroutine, extra.as_ref(), span), span)),
             Limit::Never | Limit::Now => None,
         };
         if extra.is_none() {
             this.set_waits(true);
         }
+        let rare = extra.is_some() || timeout.is_some();
         Ok(Start::Waits(Self {
             ticket,
             goroutine: Ref::new(goroutine.clone()),
-            extra,
-            timeout,
+            rare: rare.then(|| Box::new(Rare { extra, timeout })),
             since: monitor::now(),
         }))
     }
@@ -96,10 +102,10 @@ impl Wait {
             self.is_over();
             return outcome.map_or(Found::Nothing, Found::Outcome);
         }
-        if self.timeout.is_none() || waiter.is_waiting() {
+        let timeout = self.rare.as_ref().and_then(|rare| rare.timeout);
+        let Some((_, span)) = timeout.filter(|_| !waiter.is_waiting()) else {
             return Found::Nothing;
-        }
-        let span = self.timeout.as_ref().map_or(Duration::ZERO, |timeout| timeout.1);
+        };
         self.leave(operation);
         Found::TimedOut(span)
     }
@@ -118,9 +124,8 @@ impl Wait {
 
     #[inline]
     fn waiter(&self) -> &ValueWaiter {
-        self.extra
-            .as_deref()
-            .unwrap_or_else(|| self.goroutine.get().waiter())
+        let extra = self.rare.as_ref().and_then(|rare| rare.extra.as_deref());
+        extra.unwrap_or_else(|| self.goroutine.get().waiter())
     }
 
     /// The waiter is cancelled, and nobody will settle it.
@@ -133,10 +138,14 @@ impl Wait {
 
     #[inline]
     fn is_over(&mut self) {
-        if let Some(timeout) = self.timeout.take() {
+        let Some(rare) = &mut self.rare else {
+            self.goroutine.get().set_waits(false);
+            return;
+        };
+        if let Some(timeout) = rare.timeout.take() {
             drop(world::get().timers.cancel(timeout.0));
         }
-        if self.extra.is_none() {
+        if rare.extra.is_none() {
             self.goroutine.get().set_waits(false);
         }
     }
@@ -148,7 +157,7 @@ impl Wait {
     pub fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit_value(visit, self.goroutine.value())?;
         let mut result = Ok(());
-        if let Some(extra) = &self.extra {
+        if let Some(extra) = self.rare.as_ref().and_then(|rare| rare.extra.as_ref()) {
             extra.try_visit(&mut |value| result = visit_value(visit, value));
         }
         result

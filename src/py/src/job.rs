@@ -8,7 +8,6 @@ use crate::current;
 use crate::goroutine::{Body, End, Goroutine, set_traceback};
 use crate::guard;
 use crate::spawn;
-use crate::wait_group::WaitGroup;
 use crate::world::{self, Routine};
 use parking_lot::Mutex;
 use pyo3::exceptions::PyRuntimeError;
@@ -24,8 +23,8 @@ pub struct Job {
     work: Mutex<Option<Work>>,
     /// The context it runs in, once it has begun.
     context: Mutex<Option<Py<PyAny>>>,
-    /// Given up when the job has ended, so that the handle can go.
-    party: Mutex<Option<Party>>,
+    /// The goroutine, which is to hear of the end. Given up when the job has ended, so that the handle can go.
+    party: Mutex<Option<Py<Goroutine>>>,
 }
 
 /// The call itself.
@@ -37,24 +36,13 @@ pub struct Work {
     pub kwargs: Py<PyDict>,
 }
 
-/// Who is to hear of the end.
-#[derive(Debug)]
-struct Party {
-    goroutine: Py<Goroutine>,
-    group: Option<Py<WaitGroup>>,
-}
-
 #[pymethods]
 impl Job {
     /// Marks the goroutine as running. Returns `(context, function, args, kwargs)`, once.
     fn begin<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let work = self.work.lock().take();
         let work = work.ok_or_else(|| PyRuntimeError::new_err("this job was begun already"))?;
-        let goroutine = self
-            .party
-            .lock()
-            .as_ref()
-            .map(|party| party.goroutine.clone_ref(py));
+        let goroutine = self.party.lock().as_ref().map(|party| party.clone_ref(py));
         if let Some(goroutine) = goroutine {
             Goroutine::begin(goroutine.bind(py));
         }
@@ -92,7 +80,7 @@ impl Job {
         }
         let rest = Self::rest_of_traceback(&error);
         set_traceback(&error, rest.as_ref());
-        self.end(py, End::Error(error.unbind(), rest.map(Bound::unbind)));
+        self.end(py, End::error(error.unbind(), rest.map(Bound::unbind)));
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -106,8 +94,7 @@ impl Job {
             visit.call(context)?;
         }
         if let Some(Some(party)) = self.party.try_lock().as_deref() {
-            visit.call(&party.goroutine)?;
-            visit.call(&party.group)?;
+            visit.call(party)?;
         }
         Ok(())
     }
@@ -123,15 +110,15 @@ impl Job {
     }
 
     /// From now on somebody waits for the end, and hears of it even when the job is dropped.
-    pub fn arm(&self, goroutine: Py<Goroutine>, group: Option<Py<WaitGroup>>) {
-        let old = self.party.lock().replace(Party { goroutine, group });
+    pub fn arm(&self, goroutine: Py<Goroutine>) {
+        let old = self.party.lock().replace(goroutine);
         drop(old);
     }
 
     /// The goroutine is a coroutine from here on, with the context it began with.
     fn go_on_as(&self, coroutine: &Bound<'_, PyAny>) {
         let py = coroutine.py();
-        let Some(Party { goroutine, group }) = self.party.lock().take() else {
+        let Some(goroutine) = self.party.lock().take() else {
             return;
         };
         let goroutine = goroutine.into_bound(py);
@@ -140,7 +127,6 @@ impl Job {
         let body = Body {
             coroutine: coroutine.clone().unbind(),
             context,
-            group,
         };
         // It was running on this thread, and is runnable from now on.
         goroutine.get().word.requeue();
@@ -155,9 +141,7 @@ impl Job {
     /// Whether its `run()` is over before it began.
     pub fn is_abandoned(&self) -> bool {
         let party = self.party.lock();
-        party
-            .as_ref()
-            .is_some_and(|party| party.goroutine.get().is_abandoned())
+        party.as_ref().is_some_and(|party| party.get().is_abandoned())
     }
 
     /// It never began.
@@ -181,17 +165,8 @@ impl Job {
 
     fn end(&self, py: Python<'_>, end: End) {
         let party = self.party.lock().take();
-        let Some(Party { goroutine, group }) = party else {
-            return;
-        };
-        let goroutine = goroutine.into_bound(py);
-        Goroutine::finish(&goroutine, end);
-        if let Some(group) = group {
-            // After the error is on the handle. The counter can only be too low through a done() of
-            // the user's own; that is reported like any error nobody can catch.
-            if let Err(error) = group.get().change(py, -1) {
-                error.write_unraisable(py, Some(group.bind(py).as_any()));
-            }
+        if let Some(goroutine) = party {
+            Goroutine::finish(goroutine.bind(py), end);
         }
     }
 }
@@ -206,7 +181,7 @@ impl Drop for Job {
         Python::try_attach(|py| {
             guard::with_error_aside(py, || {
                 let lost = PyRuntimeError::new_err("the goroutine's thread was ended before the goroutine");
-                self.end(py, End::Error(lost.into_value(py).into_any(), None));
+                self.end(py, End::error(lost.into_value(py).into_any(), None));
             });
         });
     }

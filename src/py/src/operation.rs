@@ -36,7 +36,7 @@ pub enum Face {
     /// `recv_ok`: `(value, True)` or `(None, False)`.
     Pair,
     /// `recv_many`: a list with up to so many values, empty when closed.
-    Many(usize),
+    Many(u32),
     /// `for`: the value, or `StopIteration`.
     Next,
     /// `async for`: the value, or `StopAsyncIteration`.
@@ -355,7 +355,7 @@ fn received(chan: &Bound<'_, ChanBase>, face: Face, value: Value) -> PyResult<Py
         Face::Many(limit) => {
             let mut values = vec![value];
             // Empty and closed alike: take what is there, and what is there is at least one.
-            let _ = chan.get().core().recv_available(limit, &mut values);
+            let _ = chan.get().core().recv_available(limit as usize, &mut values);
             let values: Vec<_> = values.into_iter().map(|value| value.into_bound(py)).collect();
             Ok(PyList::new(py, values)?.into_any().unbind())
         }

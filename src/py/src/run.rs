@@ -70,7 +70,6 @@ pub fn run(
     let body = Body {
         coroutine: coroutine.unbind(),
         context,
-        group: None,
     };
     spawn::start_main(&goroutine, body);
     let outer = host::running_loop(py)?.map_or(std::ptr::null_mut(), |outer| outer.as_ptr());

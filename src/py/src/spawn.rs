@@ -192,8 +192,10 @@ pub fn spawn<'py>(
         group.get().change(py, 1)?;
     }
     scope::began(goroutine.get().scope());
-    job.get()
-        .arm(goroutine.clone().unbind(), group.cloned().map(Bound::unbind));
+    if let Some(group) = group {
+        goroutine.get().tell(group.clone().unbind());
+    }
+    job.get().arm(goroutine.clone().unbind());
     let calls = &world::get().calls;
     let call = calls.push(job.clone().unbind());
     if let Err(error) = world::call_server(py, call) {
@@ -238,9 +240,12 @@ fn spawn_coroutine<'py>(
     let body = Body {
         coroutine: coroutine.unbind(),
         context: copy_context(py)?,
-        group: group.cloned().map(Bound::unbind),
     };
-    start_coroutine(&goroutine, body)?;
+    if let Some(group) = group {
+        group.get().change(py, 1)?;
+        goroutine.get().tell(group.clone().unbind());
+    }
+    start_coroutine(&goroutine, body);
     Ok(goroutine)
 }
 
@@ -260,11 +265,8 @@ pub fn start_main(goroutine: &Bound<'_, Goroutine>, body: Body) {
 }
 
 /// Counts the goroutine, and puts it into the queue.
-pub fn start_coroutine(goroutine: &Bound<'_, Goroutine>, body: Body) -> PyResult<()> {
+fn start_coroutine(goroutine: &Bound<'_, Goroutine>, body: Body) {
     let py = goroutine.py();
-    if let Some(group) = &body.group {
-        group.get().change(py, 1)?;
-    }
     scope::began(goroutine.get().scope());
     coroutine::attach(goroutine, body);
     // An error means that there is no thread to be had just now. It waits in the queue then: a push or a runner that comes
@@ -273,7 +275,6 @@ pub fn start_coroutine(goroutine: &Bound<'_, Goroutine>, body: Body) -> PyResult
         monitor::watch();
         drop(error);
     }
-    Ok(())
 }
 
 pub fn copy_context(py: Python<'_>) -> PyResult<Py<PyAny>> {
