@@ -1,11 +1,15 @@
 # Import rule: only this package imports gochan._gochan, the Rust extension; users and tests
 # import gochan. This file re-exports and does nothing else, and nothing it imports may pull
 # in typing, asyncio or contextvars: a program that never awaits should not pay for them.
-"""Go's concurrency for Python: channels, goroutines and wait groups.
+"""Go's concurrency for Python: goroutines, channels and wait groups.
 
-Channels connect threads and asyncio tasks in any mix. Every operation that may wait has a
-blocking form and an awaitable twin with an ``a`` in front: ``ch.recv()`` in a thread,
-``await ch.arecv()`` in a task.
+A goroutine is a function that ``go()`` started. An ``async def`` costs next to nothing: a program
+may have a million of them. A plain function gets a thread, and may block. ``run(main)`` runs a
+whole program of them.
+
+Channels connect goroutines, threads and asyncio tasks in any mix. Every operation that may wait
+has a blocking form and an awaitable twin with an ``a`` in front: ``ch.recv()`` in a plain
+function, ``await ch.arecv()`` in an ``async def``, whether goroutine or asyncio task.
 """
 
 from gochan._gochan import (

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import _thread
 import asyncio
+import inspect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable
-    from typing import TypeVar
+    from typing import Any, TypeVar
 
-    T = TypeVar("T")
+    _T = TypeVar("_T")
 
 # How long exit waits for the loop to stop: a task may be in the middle of something long.
 PATIENCE = 0.2
+
+# asyncio itself holds its tasks weakly: one that waits for something only it knows of would be collected.
+_running: set[asyncio.Task[object]] = set()
 
 _stopped: dict[asyncio.AbstractEventLoop, _thread.LockType] = {}
 
@@ -42,10 +46,28 @@ def stop(loop: asyncio.AbstractEventLoop) -> None:
     stopped = _stopped.pop(loop)
     if stopped.acquire(timeout=PATIENCE):
         for task in asyncio.all_tasks(loop):
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
+            _abandon(task)
         loop.close()
 
 
-async def wrap(awaitable: Awaitable[T]) -> T:
+def _abandon(task: asyncio.Task[Any]) -> None:
+    """Not a word of it: the program has ended."""
+    task._log_destroy_pending = False  # type: ignore[attr-defined]
+    _running.discard(task)
+    begun = task.get_coro()
+    if inspect.iscoroutine(begun) and inspect.getcoroutinestate(begun) == inspect.CORO_CREATED:
+        given = begun.cr_frame.f_locals.get("awaitable")
+        begun.close()
+        if inspect.iscoroutine(given):
+            given.close()
+
+
+async def wrap(awaitable: Awaitable[_T]) -> _T:
     """What is not a coroutine, or belongs to another loop, fails inside of the task."""
-    return await awaitable
+    task = asyncio.current_task()
+    assert task is not None
+    _running.add(task)
+    try:
+        return await awaitable
+    finally:
+        _running.discard(task)

@@ -4,16 +4,19 @@ What holds for all of them:
 
 - Every operation that may wait has a blocking form and an awaitable twin with an ``a`` in front
   (``recv``/``arecv``). Where the blocking form is called ``wait``, the object itself is awaited.
+- Awaitable forms work in ``async def`` goroutines and in asyncio tasks, of any number of loops at
+  once; blocking forms anywhere but on the thread of a running event loop. In an ``async def``
+  goroutine a blocking form costs that goroutine its thread; the other goroutines go on.
 - ``timeout`` is in seconds (int, float or timedelta). None waits without limit, 0 or less tries
   once, NaN is a ValueError, running out raises TimeoutError.
 - An operation that ended in an error had no effect, be it Ctrl-C or the cancelled task. Only a
   send that was taken before its task was cancelled stays sent.
 - A blocking form that would have to wait on the thread of a running event loop raises
-  BlockingError instead. One that is ready just works there.
+  BlockingError instead. One that is ready just works there, and in IPython and Jupyter all do.
 - All classes may be used from any thread. They refuse copy and pickle with a TypeError.
 """
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
 from datetime import timedelta
 from types import GenericAlias
 from typing import (
@@ -36,8 +39,14 @@ __all__ = [
     "SendChan",
     "WaitGroup",
     "__version__",
+    "agosched",
+    "aio",
     "go",
+    "goexit",
+    "gomaxprocs",
+    "gosched",
     "num_goroutine",
+    "run",
     "set_excepthook",
 ]
 
@@ -110,10 +119,10 @@ class SendChan(_ChanBase, Generic[_T_contra]):
         """
 
     def asend(self, value: _T_contra, /, *, timeout: _Seconds | None = None) -> _Op[None]:
-        """The awaitable form of ``send``, for asyncio tasks.
+        """The awaitable form of ``send``.
 
-        Nothing is sent before the ``await``. When the task is cancelled, the value was either
-        not sent at all or stays sent; it is never lost in between.
+        Nothing is sent before the ``await``. When an asyncio task is cancelled in it, the value
+        was either not sent at all or stays sent; it is never lost in between.
 
         Raises:
             ChanClosed: The channel is closed, or was closed during the wait.
@@ -194,10 +203,10 @@ class RecvChan(_ChanBase, Generic[_T_co]):
         """
 
     def arecv(self, *, timeout: _Seconds | None = None) -> _Op[_T_co]:
-        """The awaitable form of ``recv``, for asyncio tasks.
+        """The awaitable form of ``recv``.
 
-        When the task is cancelled, no value is lost: one that was already handed over goes
-        back to the front of the channel.
+        When an asyncio task is cancelled in it, no value is lost: one that was already handed
+        over goes back to the front of the channel.
 
         Raises:
             ChanClosed: The channel is closed and every value has been received.
@@ -205,7 +214,7 @@ class RecvChan(_ChanBase, Generic[_T_co]):
         """
 
     def arecv_ok(self, *, timeout: _Seconds | None = None) -> _Op[_Received[_T_co]]:
-        """The awaitable form of ``recv_ok``, for asyncio tasks.
+        """The awaitable form of ``recv_ok``.
 
         Raises:
             TimeoutError: Neither a value nor the end in time.
@@ -239,7 +248,7 @@ class RecvChan(_ChanBase, Generic[_T_co]):
         """
 
     def arecv_many(self, limit: int, /, *, timeout: _Seconds | None = None) -> _Op[list[_T_co]]:
-        """The awaitable form of ``recv_many``, for asyncio tasks.
+        """The awaitable form of ``recv_many``.
 
         Raises:
             ValueError: ``limit`` is less than 1.
@@ -258,9 +267,9 @@ class RecvChan(_ChanBase, Generic[_T_co]):
 class Chan(SendChan[_T], RecvChan[_T]):
     """A channel, Go's ``make(chan T, capacity)``: first in, first out, each value to one receiver.
 
-    Threads and asyncio tasks may use one channel together, from several event loops at once.
-    ``Chan[int](3)`` states the type of the values for type checkers; nothing checks it at run
-    time. As a context manager it closes when the block is left.
+    Goroutines, threads and asyncio tasks may use one channel together, from several event loops
+    at once. ``Chan[int](3)`` states the type of the values for type checkers; nothing checks it at
+    run time. As a context manager it closes when the block is left.
 
     Example:
         >>> squares = Chan[int](2)
@@ -302,6 +311,18 @@ class Goroutine(Generic[_T]):
 
     Keeping it is optional. An error that nobody looked at, by ``result``, ``exception`` or
     ``await``, is reported once through the excepthook: when the last handle is gone, or at exit.
+
+    ``await`` on it works in goroutines and in asyncio tasks. Its ``repr`` says what the goroutine
+    waits for and where it was started::
+
+        <gochan.Goroutine worker-7 waiting in Chan.arecv() on <gochan.Chan at 0x7f3a5c0d2e10 len=0
+        cap=0 receivers=1 senders=0 open> for 1.2 s, started at app.py:31 in main>
+
+    An ``async def`` goroutine that waits for something nothing can reach any more can never be
+    woken. The garbage collector finds it: it is closed, so that its ``finally`` blocks run (an
+    ``await`` in them that has to wait raises RuntimeError), and a ResourceWarning says what it
+    waited for. One that waits with a timeout, in ``aio()`` or on anything reachable is left alone,
+    and so is a ``def`` goroutine.
     """
 
     def __new__(cls, never: Never, /) -> Self: ...  # TypeError, always
@@ -315,14 +336,19 @@ class Goroutine(Generic[_T]):
 
     @property
     def state(self) -> Literal["runnable", "running", "waiting", "done"]:
-        """What it does at this instant; ``"waiting"`` means in an operation of gochan."""
+        """What it does at this instant.
+
+        ``"runnable"``: it has not begun, or was woken, and awaits its turn. ``"running"``: its code
+        runs, also while that is busy elsewhere, as in ``time.sleep``. ``"waiting"``: it is in an
+        operation of gochan that is not over. ``"done"``: it has ended.
+        """
 
     @property
     def done(self) -> RecvChan[None]:
         """A channel that never carries a value and is closed when the goroutine ends."""
 
     def join(self, timeout: _Seconds | None = None) -> None:
-        """Wait for the end. The goroutine's own error is not raised here.
+        """Wait for the end, without a look at how it ended: an error is not raised here.
 
         Args:
             timeout: Seconds to wait at most.
@@ -333,7 +359,7 @@ class Goroutine(Generic[_T]):
         """
 
     def ajoin(self, timeout: _Seconds | None = None) -> _Op[None]:
-        """The awaitable form of ``join``, for asyncio tasks.
+        """The awaitable form of ``join``.
 
         Raises:
             TimeoutError: It did not end in time; it goes on.
@@ -342,7 +368,7 @@ class Goroutine(Generic[_T]):
     def result(self, timeout: _Seconds | None = None) -> _T:
         """Wait for the end and return what the function returned, or raise what it raised.
 
-        ``await`` on the handle itself is the form for asyncio tasks.
+        None after ``goexit()``. The awaitable form is ``await`` on the handle itself.
 
         Example:
             >>> go(pow, 2, 10).result()
@@ -359,7 +385,7 @@ class Goroutine(Generic[_T]):
     def exception(self, timeout: _Seconds | None = None) -> BaseException | None:
         """Wait for the end and return what the function raised, or None.
 
-        In an asyncio task, ``await g.ajoin()`` first.
+        There is no awaitable form: ``await g.ajoin()`` first.
 
         Args:
             timeout: Seconds to wait at most.
@@ -370,7 +396,7 @@ class Goroutine(Generic[_T]):
         """
 
     def __await__(self) -> Generator[Any, Any, _T]:
-        """Wait as ``result`` does. Cancelling the task that waits leaves the goroutine alone."""
+        """Wait as ``result`` does. Cancelling a task that waits leaves the goroutine alone."""
 
     def __class_getitem__(cls, key: Any) -> GenericAlias:
         """Make ``Goroutine[int]`` usable at run time, where it says no more than ``Goroutine``."""
@@ -379,18 +405,38 @@ class Goroutine(Generic[_T]):
 def go(
     fn: Callable[_P, Coroutine[Any, Any, _T]], /, *args: _P.args, **kwargs: _P.kwargs
 ) -> Goroutine[_T]:
-    """Start ``fn(*args, **kwargs)`` as an ``async def`` goroutine.
+    """Start ``fn(*args, **kwargs)``, an ``async def``, as a goroutine. Go's ``go fn(...)``.
+
+    The scheduler runs it, which carries a million of them on few threads: nothing of its body
+    runs inside this call. It may be called from anywhere: a goroutine, a thread, an asyncio task.
+    The goroutine has a copy of the caller's contextvars, and does not keep the program alive.
+
+    Inside, ``await`` takes what gochan offers: channels, wait groups, goroutines, ``agosched()``.
+    What belongs to an event loop raises TypeError; ``aio()`` around it makes it work.
+
+    Example:
+        >>> async def squares(upto: int, out: SendChan[int]) -> None:
+        ...     async with out:
+        ...         for n in range(upto):
+        ...             await out.asend(n * n)
+        >>> numbers = Chan[int]()
+        >>> g = go(squares, 4, numbers)
+        >>> list(numbers)
+        [0, 1, 4, 9]
 
     Raises:
-        NotImplementedError: Always, until the scheduler is there.
+        TypeError: ``fn`` cannot be called, or is a generator function. A coroutine object is
+            refused too: pass the function and its arguments.
     """
 
 @overload
 def go(fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Goroutine[_T]:
-    """Start ``fn(*args, **kwargs)`` as a goroutine and return at once. Go's ``go fn(...)``.
+    """Start ``fn(*args, **kwargs)``, a plain function, as a goroutine. Go's ``go fn(...)``.
 
-    It runs on a thread of its own, taken from a cache, with a copy of the caller's
-    contextvars. It does not keep the program alive: at exit it is abandoned.
+    It runs on a goroutine thread, and may block as it likes. If it returns a coroutine, as a
+    lambda around an ``async def`` does, the scheduler runs that one to its end, and its result is
+    the goroutine's. The goroutine has a copy of the caller's contextvars, and does not keep the
+    program alive.
 
     Example:
         >>> replies = Chan[str]()
@@ -399,13 +445,114 @@ def go(fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Goroutin
         'done'
 
     Raises:
-        TypeError: ``fn`` cannot be called.
+        TypeError: ``fn`` cannot be called, or is a generator function.
+    """
+
+@overload
+def run(
+    main: Callable[_P, Coroutine[Any, Any, _T]], /, *args: _P.args, **kwargs: _P.kwargs
+) -> _T:
+    """Run ``main(*args, **kwargs)`` as the main goroutine, on this thread. Go's ``func main``.
+
+    When main ends, the goroutines that were started under this run are abandoned, as in Go: wait
+    for those that matter. What is abandoned is no longer resumed and no longer counted; an
+    ``async def`` one is closed when nothing holds it any more, at exit at the latest, and a
+    ``def`` one that runs already goes on. Goroutines that were started outside live on.
+
+    Ctrl-C raises KeyboardInterrupt in main, at what main waits for, also while other goroutines
+    run; main may catch it. It can be called again and again, and in several threads at once.
+
+    Example:
+        >>> async def double(n: int) -> int:
+        ...     return 2 * n
+        >>> async def main() -> int:
+        ...     workers = [go(double, n) for n in range(4)]
+        ...     return sum([await worker for worker in workers])
+        >>> run(main)
+        12
+
+    Returns:
+        What main returned. None if it ended by ``goexit()``: then the run goes on until all of its
+        other goroutines have ended.
+
+    Raises:
+        RuntimeError: It is called in a goroutine, or would block a running event loop. IPython and
+            Jupyter cells may call it.
+        TypeError: ``main`` cannot be called, or is a coroutine object or a generator function.
+    """
+
+@overload
+def run(main: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    """Run a plain function as the main goroutine: it uses the blocking forms."""
+
+def gosched() -> None:
+    """Let other goroutines and threads run. Go's ``runtime.Gosched``.
+
+    In an ``async def`` goroutine prefer ``await agosched()``: this form keeps the goroutine's
+    thread, and those that share it wait.
+    """
+
+def agosched() -> _Op[None]:
+    """Let everything run that is ready: ``await agosched()``.
+
+    A goroutine goes to the end of the queue that all threads share; an asyncio task waits for one
+    turn of its loop.
+    """
+
+def goexit() -> Never:
+    """End the calling goroutine, after its ``finally`` blocks. Go's ``runtime.Goexit``.
+
+    It raises an exception that is no Exception, so that ``except Exception`` lets it pass; what
+    swallows it sees it again at the next operation of gochan. The goroutine ends without an error,
+    and its result is None. In the main goroutine of ``run`` it ends that one only.
+
+    Raises:
+        RuntimeError: The caller is no goroutine.
+    """
+
+def gomaxprocs(n: int | None = None, /) -> int:
+    """Say how many goroutines may run Python at the same time. Go's ``runtime.GOMAXPROCS``.
+
+    On a build with the GIL it is 1, and a number that is set changes nothing. On a free-threaded
+    build it is the number of CPUs, or what was set before the first goroutine.
+
+    Args:
+        n: The new number. None changes nothing.
+
+    Returns:
+        The number before the call.
+
+    Raises:
+        ValueError: ``n`` is less than 1.
+        TypeError: ``n`` is not an int.
+    """
+
+def aio(awaitable: Awaitable[_T], /) -> _Op[_T]:
+    """Await something of asyncio in a goroutine: ``page = await aio(client.get(url))``.
+
+    It runs as a task of an asyncio loop of gochan's own, which has a thread of its own from the
+    first use on. Result and exception come back, and the task has a copy of the caller's
+    contextvars. Every call uses the same loop, so what one call opened, such as a connection, the
+    next may use.
+
+    Example:
+        >>> import asyncio
+        >>> async def main() -> str:
+        ...     return await aio(asyncio.sleep(0.01, "slept"))
+        >>> run(main)
+        'slept'
+
+    Args:
+        awaitable: A coroutine, or anything else that a task of that loop can await.
+
+    Raises:
+        TypeError: It cannot be awaited.
     """
 
 def num_goroutine() -> int:
     """The number of goroutines that have not ended. Go's ``runtime.NumGoroutine``.
 
-    The main thread counts as one, so it is 1 where nothing was started.
+    The caller counts as one, also when it is no goroutine, so it is 1 where nothing was started.
     """
 
 def set_excepthook(hook: Callable[[Goroutine[Any], BaseException], None] | None, /) -> None:
@@ -424,8 +571,8 @@ def set_excepthook(hook: Callable[[Goroutine[Any], BaseException], None] | None,
 class WaitGroup:
     """A counter to wait on until it is zero, Go's ``sync.WaitGroup``.
 
-    Leaving a ``with`` or ``async with`` block waits. ``await wg`` waits in an asyncio task.
-    It can be used again after it reached zero.
+    Leaving a ``with`` or ``async with`` block waits; ``await wg`` is the awaitable form of
+    ``wait``. It can be used again after it reached zero.
 
     Example:
         >>> seen = Chan[int](3)
@@ -468,22 +615,28 @@ class WaitGroup:
         """
 
     def __await__(self) -> Generator[Any, Any]:
-        """Wait until the counter is zero, for asyncio tasks."""
+        """Wait until the counter is zero."""
 
     @overload
     def go(
         self, fn: Callable[_P, Coroutine[Any, Any, _T]], /, *args: _P.args, **kwargs: _P.kwargs
     ) -> Goroutine[_T]:
-        """Start an ``async def`` goroutine that is counted; see ``go`` for when that works."""
+        """Start an ``async def`` goroutine that is counted until it ends, also by an error.
+
+        An error stays on the returned handle; waiting for zero does not raise it.
+
+        Raises:
+            TypeError: As for the function ``go``.
+        """
 
     @overload
     def go(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Goroutine[_T]:
         """Start a goroutine that is counted until it ends, also by an error. Go's ``wg.Go``.
 
-        An error stays on the returned handle; ``wait`` does not raise it.
+        An error stays on the returned handle; waiting for zero does not raise it.
 
         Raises:
-            TypeError: ``fn`` cannot be called.
+            TypeError: As for the function ``go``.
         """
 
     @property

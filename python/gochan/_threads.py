@@ -37,7 +37,7 @@ def leave_runner(before: Any) -> None:
 
 
 def _close_asyncgen(generator: AsyncGenerator[Any, Any]) -> None:
-    """An async generator was dropped before its end: its `finally` may await, so a goroutine closes it."""
+    """Closes an async generator that was dropped before its end, in a goroutine: it may await."""
     from gochan._gochan import go
 
     go(generator.aclose)

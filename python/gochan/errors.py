@@ -57,6 +57,9 @@ class BlockingError(RuntimeError):
 
 
 class GoExit(BaseException):
-    """What `goexit()` raises in its goroutine. Not an Exception, so that `except Exception` lets it pass."""
+    """What ``goexit()`` raises to end its goroutine: ``except Exception`` lets it pass.
+
+    Not exported: nobody has to catch it, and who does so by accident sees it again.
+    """
 
     __module__ = "gochan"

@@ -179,7 +179,7 @@ impl State {
                 return self.begin_in_goroutine(slf, &goroutine);
             }
         }
-        if matches!(self.operation, Operation::Yield) {
+        if matches!(self.operation, Operation::Yield) && !current::is_closing() {
             // One turn of the loop, as asyncio.sleep(0) does it.
             self.stage = Stage::Yielded;
             return Ok(Step::Yield(py.None()));
@@ -190,6 +190,14 @@ impl State {
         }
         if self.limit.is_now() {
             return Err(timed_out(py, &self.operation, self.limit));
+        }
+        if current::is_closing() {
+            if current::was_refused_often() {
+                // It swallows every error and tries again. A yield ends that: Python says that it ignored GeneratorExit.
+                self.is_over();
+                return Ok(Step::Yield(py.None()));
+            }
+            current::refuse_while_closing(|| (self.operation.names().1, self.operation.on(py)))?;
         }
         match park_task(py, &mut self.operation, self.limit)? {
             Ok(result) => {
@@ -324,7 +332,7 @@ fn park_task(
     match operation.park(
         py,
         &place,
-        Waker::Asyncio(Arc::clone(&place), waiter.clone_ref(py)),
+        Waker::Asyncio(Box::new((Arc::clone(&place), waiter.clone_ref(py)))),
     )? {
         Parked::Not(result) => return Ok(Ok(result)),
         Parked::In(registration) => waiter.get().queued(registration),

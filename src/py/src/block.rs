@@ -5,6 +5,7 @@
 //! value. A main thread is woken by signals too, so that Ctrl-C works at once.
 
 use crate::announce;
+use crate::current;
 use crate::deferred;
 use crate::error;
 use crate::goroutine;
@@ -42,6 +43,7 @@ pub fn wait_after_attempt(py: Python<'_>, mut operation: Operation, limit: Limit
     if limit.is_now() {
         return Err(timed_out(py, &operation, limit));
     }
+    current::refuse_while_closing(|| (operation.names().0, operation.on(py)))?;
     host::refuse_in_event_loop(py, &operation)?;
     let deadline = match limit {
         Limit::After(span) => Some(Monotonic.now().saturating_add(span)),
@@ -52,7 +54,7 @@ pub fn wait_after_attempt(py: Python<'_>, mut operation: Operation, limit: Limit
     let mut registration = match operation.park(
         py,
         &waiter,
-        Waker::Thread(Arc::clone(&waiter), Arc::clone(&parker)),
+        Waker::Thread(Box::new((Arc::clone(&waiter), Arc::clone(&parker)))),
     )? {
         Parked::Not(result) => return Ok(result),
         Parked::In(registration) => registration,

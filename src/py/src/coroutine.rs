@@ -9,12 +9,13 @@
 //! * A goroutine that has ended has no body: coroutine, context and what they hold are let go of at once.
 
 use crate::awaitable::Awaitable;
-use crate::current::{self, Running};
+use crate::current::{self, Closing, Running};
 use crate::goroutine::{Body, End, Goroutine, flag};
 use crate::guard;
 use crate::scope;
 use crate::world::{self, Routine};
 use gochan_core::clock::Instant;
+use parking_lot::Mutex;
 use pyo3::exceptions::{
     PyKeyboardInterrupt, PyResourceWarning, PyRuntimeError, PyStopIteration, PyTypeError,
 };
@@ -39,20 +40,38 @@ pub fn attach(goroutine: &Bound<'_, Goroutine>, body: Body) {
     debug_assert!(old.is_none(), "one coroutine each");
 }
 
+/// What becomes of a goroutine after a step.
+enum Next {
+    /// It belongs to whoever wakes it, or has ended.
+    Nothing,
+    /// It was woken on its way to parking.
+    Ready,
+    /// It gave way.
+    Last,
+}
+
 /// Resumes a goroutine that was taken out of a queue, and sees to what comes next.
 pub fn step(py: Python<'_>, routine: Routine) {
-    let goroutine = routine.bind(py).clone();
-    let this = goroutine.get();
+    match resume(routine.bind(py)) {
+        // Perhaps the last reference: the drop may run Python, and is made for that.
+        Next::Nothing => drop(routine),
+        Next::Ready => world::ready(py, routine),
+        Next::Last => world::ready_last(py, routine),
+    }
+}
+
+#[inline]
+fn resume(goroutine: &Bound<'_, Goroutine>) -> Next {
+    let (py, this) = (goroutine.py(), goroutine.get());
     if this.is_abandoned() || !this.word.start() {
-        // The last reference, perhaps: then it is closed now.
-        return;
+        return Next::Nothing;
     }
     // SAFETY: attached, and `start` gave this thread the right to resume it.
     let Some(body) = (unsafe { this.body() }) else {
-        return;
+        return Next::Nothing;
     };
-    let sent = {
-        let _running = Running::enter(&goroutine, true);
+    let mut sent = {
+        let _running = Running::enter(goroutine, true);
         if this.has(flag::INTERRUPTED) {
             this.unset(flag::INTERRUPTED);
             let error = PyKeyboardInterrupt::new_err(()).into_value(py).into_any();
@@ -61,36 +80,36 @@ pub fn step(py: Python<'_>, routine: Routine) {
             send(py, body)
         }
     };
-    after_step(routine, &goroutine, sent);
-}
-
-fn after_step(routine: Routine, goroutine: &Bound<'_, Goroutine>, mut sent: Sent) {
-    let (py, this) = (goroutine.py(), goroutine.get());
     loop {
         match sent {
             Sent::Yielded(yielded) if Awaitable::is_parked(yielded.bind(py), this) => {
-                if this.word.park() {
-                    // From here on it belongs to whoever wakes it.
-                    return;
-                }
-                if this.unset(flag::GAVE_WAY) {
-                    world::ready_last(py, routine);
+                // What is yielded is held by the coroutine's frame too.
+                drop(yielded.into_bound(py));
+                return if this.word.park() {
+                    Next::Nothing
+                } else if this.unset(flag::GAVE_WAY) {
+                    Next::Last
                 } else {
-                    world::ready(py, routine);
-                }
-                return;
+                    Next::Ready
+                };
             }
             Sent::Yielded(foreign) => {
                 let error = foreign_awaitable(foreign.bind(py));
-                // SAFETY: as in `step`; this thread has not let go of it yet.
+                // SAFETY: as above; this thread has not let go of it yet.
                 let Some(body) = (unsafe { this.body() }) else {
-                    return;
+                    return Next::Nothing;
                 };
                 let _running = Running::enter(goroutine, true);
                 sent = throw(body, &error);
             }
-            Sent::Returned(value) => return end(goroutine, End::Value(value)),
-            Sent::Raised(error) => return end(goroutine, ended_with(py, error)),
+            Sent::Returned(value) => {
+                end(goroutine, End::Value(value));
+                return Next::Nothing;
+            }
+            Sent::Raised(error) => {
+                end(goroutine, ended_with(py, error));
+                return Next::Nothing;
+            }
         }
     }
 }
@@ -115,8 +134,7 @@ fn end(goroutine: &Bound<'_, Goroutine>, end: End) {
     if let Some(body) = body {
         scope::stepped_ended();
         // The coroutine first: what it still holds may be what somebody waits for.
-        drop(body.coroutine.into_bound(py));
-        drop(body.context.into_bound(py));
+        body.drop_guarded(py);
     }
     Goroutine::finish(goroutine, end);
 }
@@ -223,42 +241,95 @@ pub fn waits_in(goroutine: &Bound<'_, Goroutine>) -> Option<(String, Instant)> {
         if let Ok(awaitable) = at.cast::<Awaitable>() {
             return awaitable.get().waits_in(py);
         }
-        let attributes = ["cr_await", "gi_yieldfrom", "ag_await"];
-        at = attributes
-            .iter()
-            .find_map(|name| at.getattr_opt(name).ok().flatten())
-            .filter(|next| !next.is_none())?;
+        at = next_in_chain(&at)?;
     }
 }
 
+/// Goroutines that were found while their own coroutine was running: closed a little later.
+static LATER: Mutex<Vec<Py<Goroutine>>> = Mutex::new(Vec::new());
+
 /// The collector, or the last reference, found a goroutine that has not ended: nothing can wake it any more.
 pub fn collected(goroutine: &Bound<'_, Goroutine>) {
-    let py = goroutine.py();
     let this = goroutine.get();
+    if this.is_of_another_process() {
+        return;
+    }
     let waits = Goroutine::waits_in(goroutine);
     if !this.word.retire() {
         return;
     }
     // SAFETY: attached, and `retire` made sure that nobody has the right to resume it, nor gets it.
-    let has_body = unsafe { this.body().is_some() };
-    if !has_body {
+    let Some(body) = (unsafe { this.body() }) else {
+        return;
+    };
+    if is_running(body.coroutine.bind(goroutine.py())) {
+        // The collector comes to the objects of a cycle in any order. It closed a coroutine further down the chain first,
+        // and we are inside of that: the rest has to wait until it is done.
+        LATER.lock().push(goroutine.clone().unbind());
+        // SAFETY: attached. A full list of pending calls is not an error: the next one, or exit, sees to all.
+        unsafe { ffi::Py_AddPendingCall(Some(close_later), std::ptr::null_mut()) };
         return;
     }
-    if !this.is_abandoned() && !world::is_stopped() {
-        let what = waits.map_or_else(
-            || "it was never resumed".to_owned(),
-            |(what, _)| format!("it waits in {what}"),
-        );
-        let text = format!(
-            "goroutine {} can never be woken: {what}, and nothing else can reach that; started at {}",
-            this.full_name(py),
-            this.start_site(py)
-        );
-        if let Err(error) = warn(goroutine, &text) {
-            guard::raise_later(py, error, Some(goroutine.as_any()));
-        }
-    }
+    report_lost(goroutine, waits.map(|(what, _)| what));
     close(goroutine);
+}
+
+fn report_lost(goroutine: &Bound<'_, Goroutine>, waits: Option<String>) {
+    let (py, this) = (goroutine.py(), goroutine.get());
+    if this.is_abandoned() || world::is_stopped() {
+        return;
+    }
+    let what = waits.map_or_else(
+        || "it was waiting".to_owned(),
+        |what| format!("it waits in {what}"),
+    );
+    let text = format!(
+        "goroutine {} can never be woken: {what}, and nothing else can reach that; started at {}",
+        this.full_name(py),
+        this.start_site(py)
+    );
+    if let Err(error) = warn(goroutine, &text) {
+        guard::raise_later(py, error, Some(goroutine.as_any()));
+    }
+}
+
+/// Whether a coroutine of the chain of awaits is executing at this moment.
+fn is_running(coroutine: &Bound<'_, PyAny>) -> bool {
+    let mut at = coroutine.clone();
+    loop {
+        let running = ["cr_running", "gi_running", "ag_running"]
+            .iter()
+            .find_map(|name| at.getattr_opt(name).ok().flatten());
+        if running.is_some_and(|running| running.is_truthy().unwrap_or(false)) {
+            return true;
+        }
+        let Some(next) = next_in_chain(&at) else {
+            return false;
+        };
+        at = next;
+    }
+}
+
+fn next_in_chain<'py>(at: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    ["cr_await", "gi_yieldfrom", "ag_await"]
+        .iter()
+        .find_map(|name| at.getattr_opt(name).ok().flatten())
+        .filter(|next| !next.is_none())
+}
+
+extern "C" fn close_later(_nothing: *mut std::ffi::c_void) -> std::ffi::c_int {
+    Python::try_attach(close_found);
+    0
+}
+
+/// Closes those that were found while they could not be closed.
+pub fn close_found(py: Python<'_>) {
+    let found = std::mem::take(&mut *LATER.lock());
+    for goroutine in found {
+        let goroutine = goroutine.into_bound(py);
+        report_lost(&goroutine, None);
+        close(&goroutine);
+    }
 }
 
 fn warn(goroutine: &Bound<'_, Goroutine>, text: &str) -> PyResult<()> {
@@ -283,7 +354,7 @@ pub fn close(goroutine: &Bound<'_, Goroutine>) {
         return;
     };
     scope::stepped_ended();
-    let _none = Running::none();
+    let closing = Closing::enter();
     let coroutine = body.coroutine.bind(py);
     // SAFETY: attached, a live context, which nobody has entered: the goroutine does not run.
     let entered = unsafe { ffi::PyContext_Enter(body.context.as_ptr()) } == 0;
@@ -299,8 +370,8 @@ pub fn close(goroutine: &Bound<'_, Goroutine>) {
         // SAFETY: entered above.
         unsafe { ffi::PyContext_Exit(body.context.as_ptr()) };
     }
-    drop(body.coroutine.into_bound(py));
-    drop(body.context.into_bound(py));
+    body.drop_guarded(py);
+    drop(closing);
     Goroutine::finish(goroutine, End::Value(py.None()));
 }
 

@@ -6,6 +6,7 @@ use crate::goroutine::Goroutine;
 use crate::scope::Scope;
 use gochan_core::sched::scheduler::{Permit, RunnerId};
 use gochan_core::sys::Arc;
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use std::cell::Cell;
@@ -19,6 +20,8 @@ struct Current {
     stepped: Cell<bool>,
     /// The permit this thread resumes goroutines with.
     permit: Cell<Option<(Permit, RunnerId)>>,
+    /// While a goroutine is closed on this thread: how many operations of its were refused.
+    closing: Cell<Option<u32>>,
     /// The event loop that was running in this thread when `run()` was called (in a Jupyter cell): borrowed,
     /// and only compared.
     outer_loop: Cell<*mut ffi::PyObject>,
@@ -30,6 +33,7 @@ thread_local! {
             goroutine: Cell::new(null_mut()),
             stepped: Cell::new(false),
             permit: Cell::new(None),
+            closing: Cell::new(None),
             outer_loop: Cell::new(null_mut()),
         }
     };
@@ -45,11 +49,6 @@ impl Running {
     #[inline]
     pub fn enter(goroutine: &Bound<'_, Goroutine>, stepped: bool) -> Self {
         Self::swap(goroutine.as_ptr(), stepped)
-    }
-
-    /// None: what runs until this is dropped belongs to no goroutine (a finalizer, say).
-    pub fn none() -> Self {
-        Self::swap(null_mut(), false)
     }
 
     #[inline]
@@ -71,6 +70,53 @@ impl Drop for Running {
             current.stepped.set(self.outer.1);
         });
     }
+}
+
+/// A goroutine is closed on this thread for as long as this lives: what runs then belongs to no goroutine, and can not
+/// wait. It may be in the middle of another goroutine, or of an event loop: the collector comes anywhere.
+#[derive(Debug)]
+pub struct Closing {
+    _nobody: Running,
+    outer: Option<u32>,
+}
+
+impl Closing {
+    pub fn enter() -> Self {
+        Self {
+            _nobody: Running::swap(null_mut(), false),
+            outer: CURRENT.with(|current| current.closing.replace(Some(0))),
+        }
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        CURRENT.with(|current| current.closing.set(self.outer));
+    }
+}
+
+pub fn is_closing() -> bool {
+    CURRENT.with(|current| current.closing.get().is_some())
+}
+
+/// After so many refusals a coroutine that is being closed will not see reason.
+const OFTEN: u32 = 100;
+
+pub fn was_refused_often() -> bool {
+    CURRENT.with(|current| current.closing.get().is_some_and(|refused| refused >= OFTEN))
+}
+
+/// What would have to wait is refused in a goroutine that is being closed: nobody would ever resume it.
+pub fn refuse_while_closing(what: impl FnOnce() -> (&'static str, String)) -> PyResult<()> {
+    let Some(refused) = CURRENT.with(|current| current.closing.get()) else {
+        return Ok(());
+    };
+    CURRENT.with(|current| current.closing.set(Some(refused + 1)));
+    let (name, on) = what();
+    Err(PyRuntimeError::new_err(format!(
+        "{name} on {on} has to wait, and this goroutine is being closed: nothing can wake it any more. In its `finally` \
+         blocks use only what completes at once"
+    )))
 }
 
 /// For the bottom of a goroutine thread, where a job begins and ends in different calls.

@@ -7,6 +7,7 @@ use crate::aio;
 use crate::coroutine;
 use crate::goroutine::Goroutine;
 use crate::world;
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +22,16 @@ pub fn prepare(py: Python<'_>) -> PyResult<()> {
         return Ok(());
     }
     register(py)
+}
+
+/// Nothing is started any more when the interpreter exits.
+pub fn refuse(who: &str) -> PyResult<()> {
+    if world::is_stopped() {
+        return Err(PyRuntimeError::new_err(format!(
+            "{who}: the interpreter is exiting, and nothing that is started now would run"
+        )));
+    }
+    Ok(())
 }
 
 #[cold]
@@ -51,8 +62,10 @@ fn at_exit(py: Python<'_>) -> PyResult<()> {
         }
     }
     drop(all);
+    coroutine::close_found(py);
     for goroutine in suspended {
-        if !goroutine.get().has_ended() && goroutine.get().word.retire() {
+        let this = goroutine.get();
+        if !this.is_of_another_process() && !this.has_ended() && this.word.retire() {
             coroutine::close(&goroutine);
         }
     }

@@ -23,10 +23,9 @@ pub fn visit_value(visit: PyVisit<'_>, value: &Value) -> Result<(), PyTraverseEr
 pub fn visit_waker(visit: PyVisit<'_>, waker: &Waker) -> Result<(), PyTraverseError> {
     match waker {
         Waker::Thread(..) => Ok(()),
-        Waker::Asyncio(_, waiter) => visit.call(waiter),
-        Waker::Goroutine(routine) | Waker::GoroutineBesides(_, routine) => {
-            visit_value(visit, routine.value())
-        }
+        Waker::Asyncio(task) => visit.call(&task.1),
+        Waker::Goroutine(routine) => visit_value(visit, routine.value()),
+        Waker::GoroutineBesides(wait) => visit_value(visit, wait.1.value()),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::operation::{Ask, Operation};
 use crate::pool::Pool;
 use crate::report;
 use crate::scope::{self, Scope};
+use crate::value::Value;
 use crate::wait_group::WaitGroup;
 use crate::wake::{ChanCore, ValueWaiter};
 use gochan_core::clock::{Clock, Instant, Monotonic};
@@ -87,6 +88,14 @@ unsafe impl Send for Goroutine {}
 pub struct Body {
     pub coroutine: Py<PyAny>,
     pub context: Py<PyAny>,
+}
+
+impl Body {
+    /// Lets go of both, in a thread that the interpreter may let go of meanwhile: `finally` blocks may run.
+    pub fn drop_guarded(self, py: Python<'_>) {
+        drop(Value::new(self.coroutine.into_bound(py)));
+        drop(Value::new(self.context.into_bound(py)));
+    }
 }
 
 /// What may not happen under its lock: a drop, any Python.
@@ -179,6 +188,21 @@ impl Goroutine {
 
     pub fn scope(&self) -> Option<&Arc<Scope>> {
         self.scope.as_ref()
+    }
+
+    /// Whether it was started before this process was forked: then it goes on in the parent, and never here.
+    pub fn is_of_another_process(&self) -> bool {
+        self.epoch != epoch::current()
+    }
+
+    /// What a peer settles: a waiter that nobody can settle if the goroutine is abandoned, so that what it would be handed
+    /// goes to the next in the queue.
+    #[inline]
+    pub fn waiter_for_peers(&self) -> &ValueWaiter {
+        match &self.scope {
+            Some(scope) if scope.is_over() => &scope.nobody,
+            _ => &self.waiter,
+        }
     }
 
     /// Whether its `run()` is over: it is never resumed again.

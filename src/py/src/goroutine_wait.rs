@@ -70,7 +70,7 @@ impl Wait {
             let routine = Routine::new(goroutine.clone());
             match &extra {
                 None => Waker::Goroutine(routine),
-                Some(extra) => Waker::GoroutineBesides(Arc::clone(extra), routine),
+                Some(extra) => Waker::GoroutineBesides(Box::new((Arc::clone(extra), routine))),
             }
         };
         let ticket = match operation.queue(goroutine.py(), waker)? {

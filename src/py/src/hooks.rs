@@ -2,6 +2,7 @@
 //!
 //! Both belong to the thread, not to the goroutine; so they are set once for as long as the thread is a runner.
 
+use crate::guard;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
@@ -23,7 +24,7 @@ fn function<'py>(
 impl<'py> Hooks<'py> {
     pub fn install(py: Python<'py>) -> Self {
         static ENTER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let before = function(py, &ENTER, "enter_runner").and_then(|enter| enter.call0());
+        let before = function(py, &ENTER, "enter_runner").and_then(|enter| guard::call(&enter, []));
         match before {
             Ok(before) => Self {
                 py,
@@ -45,7 +46,9 @@ impl Drop for Hooks<'_> {
         };
         let py = self.py;
         let pending = PyErr::take(py);
-        if let Err(error) = function(py, &LEAVE, "leave_runner").and_then(|leave| leave.call1((before,))) {
+        if let Err(error) =
+            function(py, &LEAVE, "leave_runner").and_then(|leave| guard::call(&leave, [before.bind(py)]))
+        {
             error.write_unraisable(py, None);
         }
         if let Some(pending) = pending {

@@ -307,7 +307,8 @@ impl Operation {
                 ChanBase::describe(chan.bind(py))
             }
             Self::Wait { group } => group.get().describe(group.as_ptr()),
-            Self::Ask { goroutine, .. } => Goroutine::describe(goroutine.bind(py)),
+            // By name only: it may itself wait for one that waits for one ...
+            Self::Ask { goroutine, .. } => format!("<gochan.Goroutine {}>", goroutine.get().full_name(py)),
             Self::Aio { .. } => "gochan's asyncio loop".into(),
             Self::Ready { .. } | Self::Yield => String::new(),
         }

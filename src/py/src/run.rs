@@ -51,7 +51,7 @@ pub fn run(
     refuse_inside(py)?;
     exit::prepare(py)?;
     let seat = Arc::new(Seat::new());
-    let scope = Scope::begin(Arc::clone(&seat.parker));
+    let scope = Scope::begin(Arc::clone(&seat.parker), block::signals_arrive_here(py));
     let ending = EndOfRun(&scope);
     let goroutine = spawn::main_goroutine(main, &scope)?;
     let home = Home {
@@ -90,6 +90,8 @@ impl Drop for EndOfRun<'_> {
 }
 
 fn refuse_inside(py: Python<'_>) -> PyResult<()> {
+    exit::refuse("run()")?;
+    current::refuse_while_closing(|| ("run()", "this thread".into()))?;
     if current::goroutine(py).is_some() {
         return Err(PyRuntimeError::new_err(
             "run() starts a program, and this is a goroutine of one already: start more with go()",

@@ -7,6 +7,8 @@
 //! * `active` counts the goroutines of the scope that have begun to exist and not ended.
 //! * Once `over` is set no goroutine of the scope is resumed any more, and the scope counts no longer.
 
+use crate::value::Value;
+use gochan_core::Waiter;
 use gochan_core::parker::Parker;
 use gochan_core::sys::Arc;
 use parking_lot::Mutex;
@@ -16,6 +18,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 pub struct Scope {
     over: AtomicBool,
     active: AtomicUsize,
+    /// A waiter that is over, for peers of goroutines that are abandoned.
+    pub nobody: Waiter<Value>,
+    /// Whether the program's main thread is in it.
+    on_main_thread: bool,
     /// The thread that is in `run()`: told when main has ended, and when the last goroutine has.
     pub home: Arc<Parker>,
 }
@@ -28,8 +34,12 @@ static LIVE: Mutex<Vec<Arc<Scope>>> = Mutex::new(Vec::new());
 static STEPPED: AtomicUsize = AtomicUsize::new(0);
 
 impl Scope {
-    pub fn begin(home: Arc<Parker>) -> Arc<Self> {
+    pub fn begin(home: Arc<Parker>, on_main_thread: bool) -> Arc<Self> {
+        let nobody = Waiter::new();
+        nobody.cancel();
         let scope = Arc::new(Self {
+            nobody,
+            on_main_thread,
             over: AtomicBool::new(false),
             active: AtomicUsize::new(0),
             home,
@@ -96,7 +106,8 @@ pub fn has_stepped() -> bool {
 pub fn count() -> usize {
     let live = LIVE.lock();
     let under_run: usize = live.iter().map(|scope| scope.active()).sum();
-    FREE.load(Ordering::Acquire) + under_run + usize::from(live.is_empty())
+    let main_is_one = live.iter().any(|scope| scope.on_main_thread);
+    FREE.load(Ordering::Acquire) + under_run + usize::from(!main_is_one)
 }
 
 /// In a forked child there are none but, in a `run()`, its main.

@@ -223,6 +223,7 @@ fn spawn_coroutine<'py>(
     call: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, Goroutine>> {
     let py = function.py();
+    exit::refuse("go()")?;
     exit::prepare(py)?;
     // Before its coroutine, so that the collector, which goes by age, comes to it first: then it can still say what it
     // waited for.

@@ -17,34 +17,38 @@ pub type GroupCore = RawWaitGroup<Value, Waker>;
 pub type ValueWaiter = Waiter<Value>;
 
 /// One who waits: the waiter that a peer settles, and one counted reference to its host. A queue owns it while the
-/// waiter stands in it.
+/// waiter stands in it, in 16 bytes: there may be a million of them.
 #[derive(Debug)]
 pub enum Waker {
     /// A blocked thread.
-    Thread(Arc<ValueWaiter>, Arc<Parker>),
+    Thread(Box<(Arc<ValueWaiter>, Arc<Parker>)>),
     /// A task of an asyncio loop.
-    Asyncio(Arc<ValueWaiter>, Py<AioWaiter>),
+    Asyncio(Box<(Arc<ValueWaiter>, Py<AioWaiter>)>),
     /// A goroutine that parks by yielding, with its own waiter.
     Goroutine(Routine),
     /// ... with another one, because its own is in use.
-    GoroutineBesides(Arc<ValueWaiter>, Routine),
+    GoroutineBesides(Box<(Arc<ValueWaiter>, Routine)>),
 }
 
 impl Parked<Value> for Waker {
     #[inline]
     fn waiter(&self) -> &ValueWaiter {
         match self {
-            Self::Thread(waiter, _) | Self::Asyncio(waiter, _) | Self::GoroutineBesides(waiter, _) => waiter,
-            Self::Goroutine(routine) => routine.get().waiter(),
+            Self::Goroutine(routine) => routine.get().waiter_for_peers(),
+            Self::Thread(thread) => &thread.0,
+            Self::Asyncio(task) => &task.0,
+            Self::GoroutineBesides(wait) if wait.1.get().is_abandoned() => wait.1.get().waiter_for_peers(),
+            Self::GoroutineBesides(wait) => &wait.0,
         }
     }
 
     #[inline]
     fn wake(self) {
         match self {
-            Self::Goroutine(routine) | Self::GoroutineBesides(_, routine) => routine.wake(),
-            Self::Thread(_, parker) => deferred::unpark(parker),
-            Self::Asyncio(_, waiter) => aio_waiter::wake(waiter),
+            Self::Goroutine(routine) => routine.wake(),
+            Self::Thread(thread) => deferred::unpark(thread.1),
+            Self::Asyncio(task) => aio_waiter::wake(task.1),
+            Self::GoroutineBesides(wait) => wait.1.wake(),
         }
     }
 }

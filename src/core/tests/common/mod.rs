@@ -6,6 +6,7 @@
 
 #![allow(dead_code)] // each test binary uses its own part of it
 
+pub mod office;
 pub mod parties;
 
 use gochan_core::channel::{RecvStart, SendStart};

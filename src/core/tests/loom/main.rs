@@ -15,6 +15,7 @@ mod claim;
 mod order;
 mod park_word;
 mod parker;
+mod permits;
 mod wait_group;
 
 use gochan_core::sys::Arc;
