@@ -62,12 +62,18 @@ def _abandon(task: asyncio.Task[Any]) -> None:
             given.close()
 
 
-async def wrap(awaitable: Awaitable[_T]) -> _T:
-    """What is not a coroutine, or belongs to another loop, fails inside of the task."""
+async def wrap(awaitable: Awaitable[T]) -> tuple[bool, T | BaseException]:
+    """`(True, value)` or `(False, exception)`: what is raised in a task goes further than its result.
+
+    SystemExit, for one, would stop the loop for everybody. What is not a coroutine, or belongs to another loop, fails in here.
+    """
     task = asyncio.current_task()
     assert task is not None
     _running.add(task)
     try:
-        return await awaitable
+        return True, await awaitable
+    except BaseException as error:
+        # Its first frame is this one, which is not the caller's business.
+        return False, error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
     finally:
         _running.discard(task)

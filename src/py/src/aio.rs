@@ -135,14 +135,15 @@ impl Wake for Call {
             }
             Poll::Ready(end) => {
                 Python::try_attach(|py| {
-                    let (ok, value) = match end {
-                        Ok(value) => (true, value.into_bound(py)),
-                        Err(error) => (false, error.into_value(py).into_bound(py).into_any()),
-                    };
-                    let ok = pyo3::types::PyBool::new(py, ok).to_owned().into_any();
-                    match PyTuple::new(py, [ok, value]) {
+                    // `wrap` returns both ends; an error here is the loop's own.
+                    let pair = end.or_else(|error| {
+                        let failed = pyo3::types::PyBool::new(py, false).to_owned().into_any();
+                        let error = error.into_value(py).into_bound(py).into_any();
+                        PyTuple::new(py, [failed, error]).map(|pair| pair.into_any().unbind())
+                    });
+                    match pair {
                         // One result, one place: never full, never closed.
-                        Ok(pair) => drop(self.result.try_send(Value::new(pair.into_any()))),
+                        Ok(pair) => drop(self.result.try_send(Value::new(pair.into_bound(py)))),
                         Err(error) => error.write_unraisable(py, None),
                     }
                 });

@@ -310,11 +310,24 @@ fn is_running(coroutine: &Bound<'_, PyAny>) -> bool {
     }
 }
 
+/// What a coroutine or generator awaits.
 fn next_in_chain<'py>(at: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
-    ["cr_await", "gi_yieldfrom", "ag_await"]
-        .iter()
-        .find_map(|name| at.getattr_opt(name).ok().flatten())
-        .filter(|next| !next.is_none())
+    let awaited = |object: &Bound<'py, PyAny>| {
+        ["cr_await", "gi_yieldfrom", "ag_await"]
+            .iter()
+            .find_map(|name| object.getattr_opt(name).ok().flatten())
+    };
+    if let Some(next) = awaited(at) {
+        return (!next.is_none()).then_some(next);
+    }
+    // Between an async generator and who iterates stands an object that tells nothing, but refers to the generator.
+    let gc = at.py().import("gc").ok()?;
+    let referents = gc.call_method1("get_referents", (at,)).ok()?;
+    referents
+        .try_iter()
+        .ok()?
+        .filter_map(Result::ok)
+        .find(|object| awaited(object).is_some())
 }
 
 extern "C" fn close_later(_nothing: *mut std::ffi::c_void) -> std::ffi::c_int {

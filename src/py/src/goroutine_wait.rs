@@ -97,17 +97,20 @@ impl Wait {
     #[inline]
     pub fn outcome(&mut self, operation: &Operation) -> Found {
         let waiter = self.waiter();
-        if waiter.is_settled() {
-            let outcome = waiter.rearm();
-            self.is_over();
-            return outcome.map_or(Found::Nothing, Found::Outcome);
+        if !waiter.is_settled() {
+            let timeout = self.rare.as_ref().and_then(|rare| rare.timeout);
+            let Some((_, span)) = timeout.filter(|_| !waiter.is_waiting()) else {
+                return Found::Nothing;
+            };
+            // Between the two looks a peer may have come.
+            if !waiter.is_settled() {
+                self.leave(operation);
+                return Found::TimedOut(span);
+            }
         }
-        let timeout = self.rare.as_ref().and_then(|rare| rare.timeout);
-        let Some((_, span)) = timeout.filter(|_| !waiter.is_waiting()) else {
-            return Found::Nothing;
-        };
-        self.leave(operation);
-        Found::TimedOut(span)
+        let outcome = waiter.rearm();
+        self.is_over();
+        outcome.map_or(Found::Nothing, Found::Outcome)
     }
 
     /// Ends the wait where nobody is to have its outcome.

@@ -162,6 +162,10 @@ fn resume(py: Python<'_>, permit: Permit, me: RunnerId) -> Option<Order> {
     world::keep_a_spare(py);
     let stop = runner::run(py, permit, me, world::is_stopped);
     drop(hooks);
+    if stop == Stop::LostPermit {
+        // It may have put jobs into the queue after whoever took the permit over had looked there for the last time.
+        world::call_runner(py);
+    }
     let held = (stop != Stop::LostPermit).then_some((permit, me));
     idle(py, held)
 }
@@ -199,7 +203,13 @@ fn wait_for_order(seat: &Arc<Seat<Order>>, seats: &Seats<Order>) -> Option<Order
         if seat.parker.park(Some(until)) != Woken::TimedOut {
             continue;
         }
-        if (seats.len() > 1 || !scope::has_stepped()) && seats.leave(seat) {
+        // While there are goroutines to resume, one thread is kept for them.
+        let left = if scope::has_stepped() {
+            seats.leave_unless_last(seat)
+        } else {
+            seats.leave(seat)
+        };
+        if left {
             return None;
         }
     }

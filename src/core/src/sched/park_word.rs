@@ -61,7 +61,8 @@ impl ParkWord {
         {
             return true;
         }
-        self.0.store(RUNNABLE, Ordering::Release);
+        // A swap, to see what the wakers wrote that came until now.
+        self.0.swap(RUNNABLE, Ordering::AcqRel);
         false
     }
 
@@ -74,7 +75,10 @@ impl ParkWord {
             let next = match seen {
                 PARKED => RUNNABLE,
                 RUNNING => NOTIFIED,
-                _ => return false,
+                DONE => return false,
+                // Nothing to change, but it is written all the same: whoever resumes it next then sees what this waker
+                // wrote before.
+                same => same,
             };
             match self
                 .0
@@ -88,7 +92,7 @@ impl ParkWord {
 
     /// It goes on in a queue, by the one who runs it.
     pub fn requeue(&self) {
-        self.0.store(RUNNABLE, Ordering::Release);
+        self.0.swap(RUNNABLE, Ordering::AcqRel);
     }
 
     /// It has ended, by the one who resumed it.

@@ -69,7 +69,16 @@ impl<O> Seats<O> {
 
     /// The thread of this seat waits no longer. False: it has an order.
     pub fn leave(&self, seat: &Arc<Seat<O>>) -> bool {
+        Self::take_out(&mut self.idle.lock(), seat)
+    }
+
+    /// As [`Self::leave`], but the last one stays. True: it has left.
+    pub fn leave_unless_last(&self, seat: &Arc<Seat<O>>) -> bool {
         let mut idle = self.idle.lock();
+        idle.len() > 1 && Self::take_out(&mut idle, seat)
+    }
+
+    fn take_out(idle: &mut Vec<Arc<Seat<O>>>, seat: &Arc<Seat<O>>) -> bool {
         let at = idle.iter().position(|other| Arc::ptr_eq(other, seat));
         at.map(|at| idle.remove(at)).is_some()
     }

@@ -6,8 +6,8 @@
 
 #![allow(dead_code)] // each test binary uses its own part of it
 
-pub mod office;
 pub mod parties;
+pub mod world;
 
 use gochan_core::channel::{RecvStart, SendStart};
 use gochan_core::error::{TryRecvError, TrySendError};

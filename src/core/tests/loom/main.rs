@@ -12,6 +12,7 @@ mod common;
 
 mod blocking;
 mod claim;
+mod day;
 mod order;
 mod park_word;
 mod parker;
