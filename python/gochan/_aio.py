@@ -9,6 +9,7 @@ import inspect
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable
+    from types import FrameType
     from typing import Any, TypeVar
 
     _T = TypeVar("_T")
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 # How long exit waits for the loop to stop: a task may be in the middle of something long.
 PATIENCE = 0.2
 
-# asyncio itself holds its tasks weakly: one that waits for something only it knows of would be collected.
+# asyncio itself holds its tasks weakly: one that waits for something only it knows of would be
+# collected.
 _running: set[asyncio.Task[object]] = set()
 
 _stopped: dict[asyncio.AbstractEventLoop, _thread.LockType] = {}
@@ -55,17 +57,21 @@ def _abandon(task: asyncio.Task[Any]) -> None:
     task._log_destroy_pending = False  # type: ignore[attr-defined]
     _running.discard(task)
     begun = task.get_coro()
-    if inspect.iscoroutine(begun) and inspect.getcoroutinestate(begun) == inspect.CORO_CREATED:
-        given = begun.cr_frame.f_locals.get("awaitable")
+    if not inspect.iscoroutine(begun):
+        return
+    frame: FrameType | None = begun.cr_frame
+    if frame and inspect.getcoroutinestate(begun) == inspect.CORO_CREATED:
+        given = frame.f_locals.get("awaitable")
         begun.close()
         if inspect.iscoroutine(given):
             given.close()
 
 
-async def wrap(awaitable: Awaitable[T]) -> tuple[bool, T | BaseException]:
-    """`(True, value)` or `(False, exception)`: what is raised in a task goes further than its result.
+async def wrap(awaitable: Awaitable[_T]) -> tuple[bool, _T | BaseException]:
+    """`(True, value)` or `(False, exception)`: what a task raises goes further than its result.
 
-    SystemExit, for one, would stop the loop for everybody. What is not a coroutine, or belongs to another loop, fails in here.
+    SystemExit, for one, would stop the loop for everybody. What is not a coroutine, or belongs to
+    another loop, fails in here.
     """
     task = asyncio.current_task()
     assert task is not None

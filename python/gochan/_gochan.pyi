@@ -449,9 +449,7 @@ def go(fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Goroutin
     """
 
 @overload
-def run(
-    main: Callable[_P, Coroutine[Any, Any, _T]], /, *args: _P.args, **kwargs: _P.kwargs
-) -> _T:
+def run(main: Callable[_P, Coroutine[Any, Any, _T]], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
     """Run ``main(*args, **kwargs)`` as the main goroutine, on this thread. Go's ``func main``.
 
     When main ends, the goroutines that were started under this run are abandoned, as in Go: wait

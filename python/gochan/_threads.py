@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     class _Job(Protocol):
         """One call, made in Rust by `go()`."""
 
-        def begin(
-            self,
-        ) -> tuple[Context, Callable[..., Any], tuple[Any, ...], dict[str, Any]]: ...
         def finish(self, value: Any, /) -> None: ...
         def fail(self, error: BaseException, /) -> None: ...
 
@@ -38,31 +35,34 @@ def leave_runner(before: Any) -> None:
 
 def _close_asyncgen(generator: AsyncGenerator[Any, Any]) -> None:
     """Closes an async generator that was dropped before its end, in a goroutine: it may await."""
+    if generator.ag_running:
+        # Its consumer was closed in the middle of a step, which up to 3.12 leaves it so: nothing can close it.
+        return
     from gochan._gochan import go
 
     go(generator.aclose)
 
 
-def serve(jobs: Iterator[_Job]) -> None:
+def serve(
+    jobs: Iterator[tuple[_Job, Context, Callable[..., Any], tuple[Any, ...], dict[str, Any]]],
+) -> None:
     """Runs one job after the other, until none has come for a while."""
-    for job in jobs:
+    for job, context, function, args, kwargs in jobs:
         _trace_as_threading_would()
-        _run(job)
+        try:
+            value = context.run(function, *args, **kwargs)
+        except BaseException as error:
+            job.fail(error)
+        else:
+            job.finish(value)
+            del value
         # A hook that the function set ends with it; the next one has asked for no tracing.
-        sys.settrace(None)
-        sys.setprofile(None)
-        del job  # not to be kept alive by an idle thread
+        if sys.gettrace() is not None:
+            sys.settrace(None)
+        if sys.getprofile() is not None:
+            sys.setprofile(None)
+        del job, context, function, args, kwargs  # not to be kept alive by an idle thread
     _forget_dummy_thread()
-
-
-def _run(job: _Job) -> None:
-    context, function, args, kwargs = job.begin()
-    try:
-        value = context.run(function, *args, **kwargs)
-    except BaseException as error:
-        job.fail(error)
-    else:
-        job.finish(value)
 
 
 def _trace_as_threading_would() -> None:

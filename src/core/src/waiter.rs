@@ -20,6 +20,8 @@
 
 use crate::lock::{Lock, Rank};
 use crate::sys::atomic::{AtomicBool, Ordering};
+// std's, also under loom: it changes only in a forked child, where there is one thread.
+use std::sync::atomic::AtomicU32;
 
 /// What a waiter was woken with.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,8 +56,8 @@ pub struct Waiter<T> {
     turn: Lock<Turn<T>>,
     /// Written once, after `state` became settled; read without the lock.
     settled: AtomicBool,
-    /// Which process made it: see [`epoch`].
-    epoch: u32,
+    /// Which process made it, or began its last turn: see [`epoch`].
+    epoch: AtomicU32,
 }
 
 impl<T> Waiter<T> {
@@ -70,7 +72,7 @@ impl<T> Waiter<T> {
                 },
             ),
             settled: AtomicBool::new(false),
-            epoch: epoch::current(),
+            epoch: AtomicU32::new(epoch::current()),
         }
     }
 
@@ -79,7 +81,7 @@ impl<T> Waiter<T> {
     /// May be called under a primitive's lock. The caller wakes the waiter's host after the unlock.
     #[inline]
     pub fn settle(&self, outcome: Outcome<T>) -> Result<(), Outcome<T>> {
-        if self.epoch != epoch::current() {
+        if self.epoch.load(Ordering::Relaxed) != epoch::current() {
             return Err(outcome);
         }
         let mut turn = self.turn.lock();
@@ -103,6 +105,13 @@ impl<T> Waiter<T> {
     pub fn cancel_turn(&self, number: u32) -> bool {
         let mut turn = self.turn.lock();
         turn.number == number && turn.cancel()
+    }
+
+    /// The host's side: this process begins a wait with it. A host that was forked while it ran uses its waiter in the child
+    /// too; no queue names that one then.
+    #[inline]
+    pub fn adopt(&self) {
+        self.epoch.store(epoch::current(), Ordering::Relaxed);
     }
 
     /// Whether neither a peer has settled it nor anybody cancelled it.

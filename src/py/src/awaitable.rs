@@ -92,7 +92,7 @@ impl Awaitable {
     }
 
     #[inline]
-    fn step(slf: Borrowed<'_, '_, Self>) -> PyResult<Step> {
+    fn step(slf: Borrowed<'_, '_, Self>, stepped: Option<Borrowed<'_, '_, Goroutine>>) -> PyResult<Step> {
         let Some(mut guard) = slf.get().state.try_lock() else {
             return Err(PyRuntimeError::new_err(
                 "this operation is being awaited by another task already",
@@ -100,8 +100,8 @@ impl Awaitable {
         };
         let state = &mut *guard;
         let step = match state.stage {
-            Stage::New => state.begin(slf),
-            Stage::Goroutine(_) => state.resume_goroutine(slf),
+            Stage::New => state.begin(slf, stepped),
+            Stage::Goroutine(_) => state.resume_goroutine(slf, stepped.is_some()),
             _ => state.go_on(slf.py()),
         };
         if step.is_err() && !matches!(state.stage, Stage::Task(_) | Stage::Goroutine(_)) {
@@ -171,10 +171,14 @@ impl State {
     }
 
     #[inline]
-    fn begin(&mut self, slf: Borrowed<'_, '_, Awaitable>) -> PyResult<Step> {
+    fn begin(
+        &mut self,
+        slf: Borrowed<'_, '_, Awaitable>,
+        stepped: Option<Borrowed<'_, '_, Goroutine>>,
+    ) -> PyResult<Step> {
         let py = slf.py();
         coroutine::check_exit(py)?;
-        if let Some(goroutine) = current::stepped(py) {
+        if let Some(goroutine) = stepped {
             if !host::loop_inside(py)? {
                 return self.begin_in_goroutine(slf, &goroutine);
             }
@@ -248,7 +252,7 @@ impl State {
     }
 
     #[inline]
-    fn resume_goroutine(&mut self, slf: Borrowed<'_, '_, Awaitable>) -> PyResult<Step> {
+    fn resume_goroutine(&mut self, slf: Borrowed<'_, '_, Awaitable>, stepped: bool) -> PyResult<Step> {
         let py = slf.py();
         let Stage::Goroutine(wait) = &mut self.stage else {
             return Err(used_up());
@@ -264,9 +268,7 @@ impl State {
                 self.stage = Stage::Over;
                 Err(timed_out(py, &self.operation, Limit::After(span)))
             }
-            Found::Nothing if current::stepped(py).is_some() => {
-                Ok(Step::Yield(slf.to_owned().into_any().unbind()))
-            }
+            Found::Nothing if stepped => Ok(Step::Yield(slf.to_owned().into_any().unbind())),
             Found::Nothing => Err(awaited_elsewhere()),
         }
     }
@@ -377,7 +379,9 @@ impl Awaitable {
     }
 
     fn send(slf: &Bound<'_, Self>, _value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        match Self::step(slf.as_borrowed()).map_err(|error| slots::not_a_result(slf.py(), error))? {
+        let stepped = current::stepped(slf.py());
+        let stepped = stepped.as_ref().map(Bound::as_borrowed);
+        match Self::step(slf.as_borrowed(), stepped).map_err(|error| slots::not_a_result(slf.py(), error))? {
             Step::Yield(waiter) => Ok(waiter),
             Step::Return(result) => Err(slots::stop_iteration(result.into_bound(slf.py()))),
         }
@@ -413,10 +417,14 @@ impl Awaitable {
         let Some(state) = slf.get().state.try_lock() else {
             return "<gochan operation, running>".into();
         };
-        let (name, on) = (state.operation.names().1, state.operation.on(py));
+        let name = state.operation.names().1;
+        let on = match state.operation.on(py) {
+            on if on.is_empty() => on,
+            on => format!(" on {on}"),
+        };
         match &state.stage {
-            Stage::New => format!("<gochan {name} on {on}>"),
-            Stage::Task(_) | Stage::Goroutine(_) => format!("<gochan {name} waiting on {on}>"),
+            Stage::New => format!("<gochan {name}{on}>"),
+            Stage::Task(_) | Stage::Goroutine(_) => format!("<gochan {name} waiting{on}>"),
             Stage::Over | Stage::Aborted | Stage::Yielded => "<gochan operation, over>".into(),
         }
     }
@@ -528,16 +536,21 @@ mod slots {
         object: *mut ffi::PyObject,
         put: impl FnOnce(Python<'_>, PyResult<Step>) -> R,
     ) -> Option<R> {
+        let stepped = crate::current::stepped_ptr();
         let run = |py: Python<'_>| {
             // SAFETY: the caller's promise: an instance of the type, which is alive, and the caller holds it.
             let slf = unsafe { Borrowed::from_ptr(py, object).cast_unchecked::<Awaitable>() };
-            let end = std::panic::catch_unwind(AssertUnwindSafe(|| Awaitable::step(slf)));
+            // SAFETY: set by the runner that resumes it on this thread, and holds it meanwhile.
+            let stepped = (!stepped.is_null()).then(|| unsafe {
+                Borrowed::from_ptr(py, stepped).cast_unchecked::<crate::goroutine::Goroutine>()
+            });
+            let end = std::panic::catch_unwind(AssertUnwindSafe(|| Awaitable::step(slf, stepped)));
             put(
                 py,
                 end.unwrap_or_else(|_| Err(PySystemError::new_err("panic in an operation of gochan"))),
             )
         };
-        if crate::current::is_stepping() {
+        if !stepped.is_null() {
             // A runner called Python, so PyO3 knows of this thread already.
             // SAFETY: attached, as every slot.
             return Some(run(unsafe { Python::assume_attached() }));

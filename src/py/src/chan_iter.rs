@@ -9,6 +9,7 @@ use crate::limit::Limit;
 use crate::operation::{Face, Operation};
 use crate::value::Ref;
 use gochan_core::error::TryRecvError;
+use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
@@ -78,15 +79,45 @@ impl ChanAsyncIter {
         slf
     }
 
+    /// Makes the type an async iterator; the slot itself is replaced by `anext`.
     fn __anext__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Awaitable>> {
-        let receive = Operation::Recv {
-            chan: Ref::new(self.chan.bind(py).clone()),
-            face: Face::AsyncNext,
-        };
-        Awaitable::new(py, receive, Limit::Never)
+        let chan = Ref::new(self.chan.bind(py).clone());
+        let face = Face::AsyncNext;
+        Awaitable::new(py, Operation::Recv { chan, face }, Limit::Never)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         gc::visit_value(visit, self.chan.value())
+    }
+}
+
+/// Puts a bare function into the slot of `__anext__`: it is called for every value of every `async for`.
+///
+/// # Safety
+/// To be called once, attached, while nobody uses the type yet.
+pub unsafe fn fill_slots(py: Python<'_>) {
+    let class = py.get_type::<ChanAsyncIter>().as_type_ptr();
+    // SAFETY: a heap type has its own `tp_as_async`; nobody looks at it concurrently.
+    unsafe {
+        (*(*class).tp_as_async).am_anext = Some(anext);
+        ffi::PyType_Modified(class);
+    }
+}
+
+unsafe extern "C" fn anext(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: called as a slot of this type, which has no subclasses: attached, and with a live object.
+    let (py, iterator) = unsafe {
+        let py = Python::assume_attached();
+        (
+            py,
+            Borrowed::from_ptr(py, object).cast_unchecked::<ChanAsyncIter>(),
+        )
+    };
+    match iterator.get().__anext__(py) {
+        Ok(awaitable) => awaitable.into_ptr(),
+        Err(error) => {
+            error.restore(py);
+            std::ptr::null_mut()
+        }
     }
 }

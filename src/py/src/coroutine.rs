@@ -107,6 +107,7 @@ fn resume(goroutine: &Bound<'_, Goroutine>) -> Next {
                 return Next::Nothing;
             }
             Sent::Raised(error) => {
+                explain(py, &error);
                 end(goroutine, ended_with(py, error));
                 return Next::Nothing;
             }
@@ -125,6 +126,20 @@ pub fn ended_with(py: Python<'_>, error: PyErr) -> End {
     }
     let traceback = error.traceback(py).map(|traceback| traceback.into_any().unbind());
     End::error(error.into_value(py).into_any(), traceback)
+}
+
+/// asyncio's functions look for their own loop before they await anything, and say only that there is none.
+fn explain(py: Python<'_>, error: &PyErr) {
+    if !error.is_instance_of::<PyRuntimeError>(py) {
+        return;
+    }
+    let error = error.value(py);
+    if error.str().is_ok_and(|text| text == "no running event loop") {
+        let note =
+            "asyncio code runs in a goroutine by way of gochan.aio: `await gochan.aio(asyncio.sleep(1))`";
+        // Without the note the error is as good as it was.
+        drop(error.call_method1("add_note", (note,)));
+    }
 }
 
 fn end(goroutine: &Bound<'_, Goroutine>, end: End) {

@@ -140,28 +140,26 @@ pub fn goroutine(py: Python<'_>) -> Option<Bound<'_, Goroutine>> {
     borrowed(py, CURRENT.with(|current| current.goroutine.get()))
 }
 
-/// The goroutine that this thread resumes, if it is one that can park by yielding.
+/// The goroutine that this thread resumes, if it is one that can park by yielding; else null.
 #[inline]
-pub fn stepped(py: Python<'_>) -> Option<Bound<'_, Goroutine>> {
-    let pointer = CURRENT.with(|current| {
+pub fn stepped_ptr() -> *mut ffi::PyObject {
+    CURRENT.with(|current| {
         if current.stepped.get() {
             current.goroutine.get()
         } else {
             null_mut()
         }
-    });
-    borrowed(py, pointer)
+    })
+}
+
+#[inline]
+pub fn stepped(py: Python<'_>) -> Option<Bound<'_, Goroutine>> {
+    borrowed(py, stepped_ptr())
 }
 
 /// The `run()` that what is started on this thread belongs to.
 pub fn scope(py: Python<'_>) -> Option<Arc<Scope>> {
     goroutine(py)?.get().scope().cloned()
-}
-
-/// Whether a runner resumes a goroutine on this thread.
-#[inline]
-pub fn is_stepping() -> bool {
-    CURRENT.with(|current| current.stepped.get())
 }
 
 pub fn is(goroutine: *mut ffi::PyObject) -> bool {

@@ -20,6 +20,7 @@ use crate::scope::{self, Scope};
 use crate::value::Value;
 use crate::wait_group::WaitGroup;
 use crate::wake::{ChanCore, ValueWaiter};
+use crate::world;
 use gochan_core::clock::{Clock, Instant, Monotonic};
 use gochan_core::sched::park_word::{ParkWord, Standing};
 use gochan_core::sys::Arc;
@@ -269,6 +270,11 @@ impl Goroutine {
         Arc::clone(ended)
     }
 
+    /// Whether it will never end: abandoned, and not in the middle of a function on a thread.
+    pub fn never_ends(&self) -> bool {
+        self.is_abandoned() && matches!(self.word.standing(), Standing::Parked | Standing::Runnable)
+    }
+
     pub fn id(&self) -> u64 {
         self.id
     }
@@ -419,7 +425,10 @@ impl Goroutine {
         if this.epoch == epoch::current() {
             scope::ended(this.scope.as_ref());
         }
-        if failed {
+        if failed && world::is_stopped() {
+            // The program has ended; what fails because of that is nobody's business any more.
+            this.set(flag::LOOKED);
+        } else if failed {
             report::remember(slf);
         }
         if let Some(ended) = ended {

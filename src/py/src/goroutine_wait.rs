@@ -66,6 +66,7 @@ impl Wait {
     ) -> PyResult<Start> {
         let this = goroutine.get();
         let extra = this.waits().then(|| Arc::new(ValueWaiter::new()));
+        this.waiter().adopt();
         let waker = || {
             let routine = Routine::new(goroutine.clone());
             match &extra {

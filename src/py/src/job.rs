@@ -15,6 +15,7 @@ use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple};
 
 #[pyclass(frozen, module = "gochan", name = "_Job")]
@@ -33,32 +34,11 @@ pub struct Work {
     pub context: Py<PyAny>,
     pub function: Py<PyAny>,
     pub args: Py<PyTuple>,
-    pub kwargs: Py<PyDict>,
+    pub kwargs: Option<Py<PyDict>>,
 }
 
 #[pymethods]
 impl Job {
-    /// Marks the goroutine as running. Returns `(context, function, args, kwargs)`, once.
-    fn begin<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let work = self.work.lock().take();
-        let work = work.ok_or_else(|| PyRuntimeError::new_err("this job was begun already"))?;
-        let goroutine = self.party.lock().as_ref().map(|party| party.clone_ref(py));
-        if let Some(goroutine) = goroutine {
-            Goroutine::begin(goroutine.bind(py));
-        }
-        let old = self.context.lock().replace(work.context.clone_ref(py));
-        drop(old);
-        PyTuple::new(
-            py,
-            [
-                work.context.into_bound(py),
-                work.function.into_bound(py),
-                work.args.into_bound(py).into_any(),
-                work.kwargs.into_bound(py).into_any(),
-            ],
-        )
-    }
-
     /// The function returned.
     fn finish(&self, value: Bound<'_, PyAny>) {
         let py = value.py();
@@ -101,6 +81,33 @@ impl Job {
 }
 
 impl Job {
+    /// Marks the goroutine as running on this thread. `(job, context, function, args, kwargs)`, once.
+    pub fn begin<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
+        let (py, this) = (slf.py(), slf.get());
+        let work = this.work.lock().take();
+        let work = work.ok_or_else(|| PyRuntimeError::new_err("this job was begun already"))?;
+        let goroutine = this.party.lock().as_ref().map(|party| party.clone_ref(py));
+        if let Some(goroutine) = goroutine {
+            Goroutine::begin(goroutine.bind(py));
+        }
+        let old = this.context.lock().replace(work.context.clone_ref(py));
+        drop(old);
+        PyTuple::new(
+            py,
+            [
+                slf.clone().into_any(),
+                work.context.into_bound(py),
+                work.function.into_bound(py),
+                work.args.into_bound(py).into_any(),
+                match work.kwargs {
+                    Some(kwargs) => kwargs.into_bound(py),
+                    None => no_keywords(py),
+                }
+                .into_any(),
+            ],
+        )
+    }
+
     pub fn new(work: Work) -> Self {
         Self {
             work: Mutex::new(Some(work)),
@@ -169,6 +176,12 @@ impl Job {
             Goroutine::finish(goroutine.bind(py), end);
         }
     }
+}
+
+/// One empty dictionary for all calls without keywords: `f(**kwargs)` only reads it.
+fn no_keywords(py: Python<'_>) -> Bound<'_, PyDict> {
+    static NONE: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+    NONE.get_or_init(py, || PyDict::new(py).unbind()).bind(py).clone()
 }
 
 impl Drop for Job {

@@ -62,7 +62,7 @@ use pyo3::prelude::*;
 
 #[pymodule(gil_used = false)]
 mod _gochan {
-    use super::{awaitable, chan_type, fork, goroutine, spawn};
+    use super::{awaitable, chan_iter, chan_type, fork, goroutine, spawn};
     use pyo3::exceptions::PyImportError;
     use pyo3::ffi;
     use pyo3::prelude::*;
@@ -97,6 +97,7 @@ mod _gochan {
         // SAFETY: attached, and nobody has the types yet.
         unsafe {
             awaitable::fill_slots(py);
+            chan_iter::fill_slots(py);
             goroutine::fill_slots(py);
         }
         module.add("Chan", chan_type::make(py)?)?;

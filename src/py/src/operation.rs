@@ -124,6 +124,8 @@ impl Operation {
                 let goroutine = goroutine.bind(py);
                 if goroutine.get().has_ended() {
                     answer(goroutine, *ask).map(Some)
+                } else if goroutine.get().never_ends() {
+                    Err(abandoned(goroutine))
                 } else {
                     Ok(None)
                 }
@@ -289,10 +291,7 @@ impl Operation {
     /// Whether `queue` does all that `attempt` does: then one critical section is enough for both.
     #[inline]
     pub fn is_plain(&self) -> bool {
-        matches!(
-            self,
-            Self::Send { .. } | Self::Recv { .. } | Self::Wait { .. } | Self::Ask { .. }
-        )
+        matches!(self, Self::Send { .. } | Self::Recv { .. } | Self::Wait { .. })
     }
 
     /// Takes it out; `Yield`, which holds nothing, is left.
@@ -380,6 +379,14 @@ fn answer(goroutine: &Bound<'_, Goroutine>, ask: Ask) -> PyResult<Py<PyAny>> {
         Ask::Result => Goroutine::look_at_result(goroutine),
         Ask::Exception => Ok(Goroutine::look_at_exception(goroutine)),
     }
+}
+
+#[cold]
+fn abandoned(goroutine: &Bound<'_, Goroutine>) -> PyErr {
+    PyRuntimeError::new_err(format!(
+        "goroutine {} never ends: main returned from the run() it belongs to, and abandoned it; wait for it in main",
+        goroutine.get().full_name(goroutine.py())
+    ))
 }
 
 fn used_up() -> PyErr {

@@ -105,7 +105,9 @@ impl Pool {
             };
             let value = object.cast::<u8>().add(offset).cast::<T>();
             if !is_empty(&mut *value) {
-                std::ptr::drop_in_place(value);
+                // Told to PyO3, which puts off the drop of a `Py` in a thread that it does not know to be attached. Refused when the
+                // interpreter is nearly gone: then nothing is dropped any more.
+                Python::try_attach(|_| std::ptr::drop_in_place(value));
             }
             let free = &mut *self.free.get();
             if keep && !cfg!(Py_GIL_DISABLED) && free.len() < KEEP {

@@ -185,7 +185,7 @@ pub fn spawn<'py>(
         context: copy_context(py)?,
         function: function.clone().unbind(),
         args: args.unbind(),
-        kwargs: kwargs.unwrap_or_else(|| PyDict::new(py)).unbind(),
+        kwargs: kwargs.map(Bound::unbind),
     };
     let job = Bound::new(py, Job::new(work))?;
     if let Some(group) = group {
@@ -285,8 +285,17 @@ pub fn copy_context(py: Python<'_>) -> PyResult<Py<PyAny>> {
 
 /// Something that can be resumed like a coroutine: one of `async def`, or an object with its methods.
 pub fn is_coroutine(object: &Bound<'_, PyAny>) -> bool {
-    // SAFETY: attached, a live object.
-    if unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) } == 1 || object.is_instance_of::<Awaitable>() {
+    // SAFETY: attached, a live object, whose type has a slot for `__await__` or not: most results have none.
+    unsafe {
+        if ffi::PyCoro_CheckExact(object.as_ptr()) == 1 {
+            return true;
+        }
+        let slots = (*ffi::Py_TYPE(object.as_ptr())).tp_as_async;
+        if slots.is_null() || (*slots).am_await.is_none() {
+            return false;
+        }
+    }
+    if object.is_instance_of::<Awaitable>() {
         return true;
     }
     let py = object.py();
@@ -340,9 +349,10 @@ fn not_callable(who: &str, function: &Bound<'_, PyAny>) -> PyErr {
         let _ = function.call_method0("close");
     }
     let kind = type_name(function);
+    let call = who.trim_end_matches("()");
     PyTypeError::new_err(format!(
-        "{who} needs a function to call, not {kind}: pass the function and its arguments, \
-         go(worker, 1), not the result of a call, go(worker(1))"
+        "{who} needs a function to call, not {kind}: pass the function and its arguments, {call}(function, 1), \
+         not the result of a call, {call}(function(1))"
     ))
 }
 

@@ -28,6 +28,7 @@ use parking_lot::Mutex;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use pyo3::types::PyTuple;
 use std::time::Duration;
 
 /// How long a thread waits for work before it ends.
@@ -87,7 +88,15 @@ impl Jobs {
         slf
     }
 
-    fn __next__(&self, py: Python<'_>) -> Option<Py<Job>> {
+    /// The next function to run: see [`Job::begin`].
+    fn __next__<'py>(&self, py: Python<'py>) -> Option<PyResult<Bound<'py, PyTuple>>> {
+        let job = self.next_job(py)?.into_bound(py);
+        Some(Job::begin(&job))
+    }
+}
+
+impl Jobs {
+    fn next_job(&self, py: Python<'_>) -> Option<Py<Job>> {
         if self.epoch != epoch::current() {
             return None;
         }
@@ -121,9 +130,7 @@ impl Jobs {
             order = Some(next);
         }
     }
-}
 
-impl Jobs {
     /// The next function, for a server that is back from one.
     fn back(&self, py: Python<'_>, shift: Shift) -> Option<Py<Job>> {
         if world::get().calls.is_back(shift) {

@@ -10,6 +10,8 @@ pub struct Day {
     done: [Vec<AtomicUsize>; 2],
     left: AtomicUsize,
     all_done: Parker,
+    /// For a call that blocks until another one has come.
+    pub bell: Parker,
     /// What a job does besides, and what a call does.
     in_job: fn(&Arc<Day>, Runner, usize),
     in_call: fn(&Arc<Day>, usize),
@@ -32,6 +34,7 @@ impl Day {
             done: [jobs, calls].map(|count| (0..count).map(|_| AtomicUsize::new(0)).collect()),
             left: AtomicUsize::new(jobs + calls),
             all_done: Parker::new(),
+            bell: Parker::new(),
             in_job,
             in_call,
         })
@@ -49,6 +52,8 @@ impl Day {
         while this.left.load(Ordering::Acquire) > 0 {
             this.all_done.park(None);
         }
+        // How the threads end is not the question, and would be most of the interleavings.
+        loom::stop_exploring();
         world::close(this);
         for done in this.done.iter().flatten() {
             assert_eq!(done.load(Ordering::Relaxed), 1, "each once");

@@ -2,7 +2,7 @@
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test -p gochan-core --release --test loom`
 //!
-//! Short models of two threads are searched whole, larger ones up to 3 preemptions;
+//! Short models of two threads are searched whole, larger ones up to 3 preemptions or 2;
 //! `LOOM_MAX_PREEMPTIONS` sets another bound for all. Loom itself reports deadlocks (a lost wake is
 //! one) and whatever is still referenced at the end of a model.
 #![cfg(loom)]
@@ -11,12 +11,17 @@
 mod common;
 
 mod blocking;
+mod calls;
 mod claim;
 mod day;
 mod order;
 mod park_word;
 mod parker;
 mod permits;
+mod seats;
+mod steal;
+mod timers;
+mod turns;
 mod wait_group;
 
 use gochan_core::sys::Arc;
@@ -29,8 +34,17 @@ fn model(body: impl Fn() + Sync + Send + 'static) {
 
 /// For models of three, and longer ones of two.
 fn bounded_model(body: impl Fn() + Sync + Send + 'static) {
+    model_up_to(3, body);
+}
+
+/// For models in which threads are called, started and sent home.
+fn narrow_model(body: impl Fn() + Sync + Send + 'static) {
+    model_up_to(2, body);
+}
+
+fn model_up_to(preemptions: usize, body: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = builder.preemption_bound.or(Some(3));
+    builder.preemption_bound = builder.preemption_bound.or(Some(preemptions));
     builder.check(body);
 }
 

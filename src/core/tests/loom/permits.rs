@@ -2,7 +2,7 @@
 
 use crate::common::world::{self, Order};
 use crate::day::Day;
-use crate::{bounded_model, model};
+use crate::{bounded_model, model, narrow_model};
 use gochan_core::sys::atomic::{AtomicUsize, Ordering};
 use gochan_core::sys::{Arc, thread};
 
@@ -10,7 +10,7 @@ use gochan_core::sys::{Arc, thread};
 /// called, or somebody else is.
 #[test]
 fn a_push_while_the_runner_goes_idle() {
-    bounded_model(|| {
+    model(|| {
         let day = Day::new(1, 1, 0);
         let runner = day.world.claim().unwrap();
         world::start(&day, Order::Run(runner));
@@ -22,7 +22,7 @@ fn a_push_while_the_runner_goes_idle() {
 /// Two pushes at once, and one thread that sits down: one of the two calls it, or both find it busy.
 #[test]
 fn two_pushes_while_everybody_is_idle() {
-    bounded_model(|| {
+    narrow_model(|| {
         let day = Day::new(1, 2, 0);
         world::start(&day, Order::Wait);
         let other = thread::spawn({
@@ -75,7 +75,7 @@ fn a_push_while_the_idle_runner_is_called_for_something_else() {
 /// A permit that is taken over before, in and after its holder's jobs: each job runs once, whoever has them in his hands.
 #[test]
 fn a_permit_is_taken_over_while_jobs_are_run() {
-    bounded_model(|| {
+    narrow_model(|| {
         let day = Day::new(1, 2, 0);
         let (permit, me) = day.world.claim().unwrap();
         (0..2).for_each(|job| day.world.steps.push_shared(job));
