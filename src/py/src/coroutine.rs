@@ -280,9 +280,7 @@ pub fn collected(goroutine: &Bound<'_, Goroutine>) {
     if is_running(body.coroutine.bind(goroutine.py())) {
         // The collector comes to the objects of a cycle in any order. It closed a coroutine further down the chain first,
         // and we are inside of that: the rest has to wait until it is done.
-        LATER.lock().push(goroutine.clone().unbind());
-        // SAFETY: attached. A full list of pending calls is not an error: the next one, or exit, sees to all.
-        unsafe { ffi::Py_AddPendingCall(Some(close_later), std::ptr::null_mut()) };
+        close_soon(goroutine);
         return;
     }
     report_lost(goroutine, waits.map(|(what, _)| what));
@@ -355,9 +353,22 @@ pub fn close_found(py: Python<'_>) {
     let found = std::mem::take(&mut *LATER.lock());
     for goroutine in found {
         let goroutine = goroutine.into_bound(py);
+        // SAFETY: attached, and the word is DONE: nobody has the right to resume it.
+        let body = unsafe { goroutine.get().body().as_ref() };
+        if body.is_some_and(|body| is_running(body.coroutine.bind(py))) {
+            // Still inside of it.
+            close_soon(&goroutine);
+            continue;
+        }
         report_lost(&goroutine, None);
         close(&goroutine);
     }
+}
+
+fn close_soon(goroutine: &Bound<'_, Goroutine>) {
+    LATER.lock().push(goroutine.clone().unbind());
+    // SAFETY: attached. A full list of pending calls is not an error: the next one, or exit, sees to all.
+    unsafe { ffi::Py_AddPendingCall(Some(close_later), std::ptr::null_mut()) };
 }
 
 fn warn(goroutine: &Bound<'_, Goroutine>, text: &str) -> PyResult<()> {

@@ -101,6 +101,7 @@ impl Pool {
                 }
             }
             let Some(&offset) = self.offset.get() else {
+                debug_assert!(false, "an object that its pool did not make");
                 return;
             };
             let value = object.cast::<u8>().add(offset).cast::<T>();

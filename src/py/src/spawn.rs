@@ -177,7 +177,7 @@ pub fn spawn<'py>(
         return spawn_coroutine(function, group, || function.call(args, kwargs.as_ref()));
     }
     exit::prepare(py)?;
-    let goroutine = Bound::new(
+    let goroutine = goroutine::make(
         py,
         Goroutine::new(name_of(function), caller(py), current::scope(py)),
     )?;
@@ -227,7 +227,7 @@ fn spawn_coroutine<'py>(
     exit::prepare(py)?;
     // Before its coroutine, so that the collector, which goes by age, comes to it first: then it can still say what it
     // waited for.
-    let goroutine = Bound::new(
+    let goroutine = goroutine::make(
         py,
         Goroutine::new(name_of(function), caller(py), current::scope(py)),
     )?;
