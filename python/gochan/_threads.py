@@ -21,16 +21,39 @@ if TYPE_CHECKING:
         def fail(self, error: BaseException, /) -> None: ...
 
 
-def enter_runner() -> object:
-    """Before this thread resumes goroutines. Returns what `leave_runner` needs."""
-    _trace_as_threading_would()
+def enter_main() -> object:
+    """Before this thread resumes the main goroutine. Returns what `leave_main` needs."""
     before = sys.get_asyncgen_hooks()
     sys.set_asyncgen_hooks(firstiter=None, finalizer=_close_asyncgen)
     return before
 
 
-def leave_runner(before: Any) -> None:
+def leave_main(before: Any) -> None:
     sys.set_asyncgen_hooks(*before)
+
+
+def enter_runner() -> object:
+    """Before this thread resumes goroutines. Returns what `leave_runner` needs."""
+    _trace_as_threading_would()
+    return enter_main()
+
+
+def leave_runner(before: Any) -> None:
+    leave_main(before)
+    _untrace()
+
+
+def refresh_hooks() -> None:
+    """A runner may be one for hours: debuggers come and go, and goroutines set hooks of their own."""
+    _untrace()
+    _trace_as_threading_would()
+
+
+def _untrace() -> None:
+    if sys.gettrace() is not None:
+        sys.settrace(None)
+    if sys.getprofile() is not None:
+        sys.setprofile(None)
 
 
 def _close_asyncgen(generator: AsyncGenerator[Any, Any]) -> None:
@@ -57,10 +80,7 @@ def serve(
             job.finish(value)
             del value
         # A hook that the function set ends with it; the next one has asked for no tracing.
-        if sys.gettrace() is not None:
-            sys.settrace(None)
-        if sys.getprofile() is not None:
-            sys.setprofile(None)
+        _untrace()
         del job, context, function, args, kwargs  # not to be kept alive by an idle thread
     _forget_dummy_thread()
 

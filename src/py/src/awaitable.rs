@@ -101,7 +101,7 @@ impl Awaitable {
         let state = &mut *guard;
         let step = match state.stage {
             Stage::New => state.begin(slf, stepped),
-            Stage::Goroutine(_) => state.resume_goroutine(slf, stepped.is_some()),
+            Stage::Goroutine(_) => state.resume_goroutine(slf, stepped),
             _ => state.go_on(slf.py()),
         };
         if step.is_err() && !matches!(state.stage, Stage::Task(_) | Stage::Goroutine(_)) {
@@ -252,11 +252,18 @@ impl State {
     }
 
     #[inline]
-    fn resume_goroutine(&mut self, slf: Borrowed<'_, '_, Awaitable>, stepped: bool) -> PyResult<Step> {
+    fn resume_goroutine(
+        &mut self,
+        slf: Borrowed<'_, '_, Awaitable>,
+        stepped: Option<Borrowed<'_, '_, Goroutine>>,
+    ) -> PyResult<Step> {
         let py = slf.py();
         let Stage::Goroutine(wait) = &mut self.stage else {
             return Err(used_up());
         };
+        if stepped.is_some_and(|stepped| !wait.is_of(&stepped)) {
+            return Err(awaited_elsewhere());
+        }
         match wait.outcome(&self.operation) {
             Found::Outcome(outcome) => {
                 self.stage = Stage::Over;
@@ -268,7 +275,7 @@ impl State {
                 self.stage = Stage::Over;
                 Err(timed_out(py, &self.operation, Limit::After(span)))
             }
-            Found::Nothing if stepped => Ok(Step::Yield(slf.to_owned().into_any().unbind())),
+            Found::Nothing if stepped.is_some() => Ok(Step::Yield(slf.to_owned().into_any().unbind())),
             Found::Nothing => Err(awaited_elsewhere()),
         }
     }

@@ -328,9 +328,11 @@ impl SendChan {
     }
 
     #[pyo3(signature = (*_exc))]
-    fn __exit__(slf: &Bound<'_, Self>, _exc: &Bound<'_, PyAny>) {
+    fn __exit__(slf: &Bound<'_, Self>, _exc: &Bound<'_, PyAny>) -> PyResult<()> {
+        coroutine::check_exit(slf.py())?;
         // Closed already is fine: leaving makes sure of it.
         let _ = base(slf).get().core().close();
+        Ok(())
     }
 
     fn __aenter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Awaitable>> {
@@ -425,6 +427,7 @@ impl RecvChan {
     /// Receives a value that is there at once, else raises WouldBlock. ChanClosed when closed and
     /// drained.
     fn recv_nowait(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
+        coroutine::check_exit(slf.py())?;
         let chan = base(slf);
         match chan.get().core().try_recv() {
             Ok(value) => Ok(value.into_bound(slf.py()).unbind()),

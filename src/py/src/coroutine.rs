@@ -13,12 +13,11 @@ use crate::current::{self, Closing, Running};
 use crate::goroutine::{Body, End, Goroutine, flag};
 use crate::guard;
 use crate::scope;
+use crate::turns;
 use crate::world::{self, Routine};
 use gochan_core::clock::Instant;
 use parking_lot::Mutex;
-use pyo3::exceptions::{
-    PyKeyboardInterrupt, PyResourceWarning, PyRuntimeError, PyStopIteration, PyTypeError,
-};
+use pyo3::exceptions::{PyResourceWarning, PyRuntimeError, PyStopIteration, PyTypeError};
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -52,7 +51,7 @@ enum Next {
 
 /// Resumes a goroutine that was taken out of a queue, and sees to what comes next.
 pub fn step(py: Python<'_>, routine: Routine) {
-    match resume(routine.bind(py)) {
+    match resume(routine.bind(py), None) {
         // Perhaps the last reference: the drop may run Python, and is made for that.
         Next::Nothing => drop(routine),
         Next::Ready => world::ready(py, routine),
@@ -60,8 +59,16 @@ pub fn step(py: Python<'_>, routine: Routine) {
     }
 }
 
+/// Resumes the main goroutine of a `run()`, on its own thread, with an error if there is one.
+pub fn step_main(main: &Bound<'_, Goroutine>, error: Option<PyErr>) {
+    if let Next::Last = resume(main, error) {
+        // It gave way: to the threads that resume the others.
+        turns::give_way(main.py());
+    }
+}
+
 #[inline]
-fn resume(goroutine: &Bound<'_, Goroutine>) -> Next {
+fn resume(goroutine: &Bound<'_, Goroutine>, error: Option<PyErr>) -> Next {
     let (py, this) = (goroutine.py(), goroutine.get());
     if this.is_abandoned() || !this.word.start() {
         return Next::Nothing;
@@ -72,12 +79,9 @@ fn resume(goroutine: &Bound<'_, Goroutine>) -> Next {
     };
     let mut sent = {
         let _running = Running::enter(goroutine, true);
-        if this.has(flag::INTERRUPTED) {
-            this.unset(flag::INTERRUPTED);
-            let error = PyKeyboardInterrupt::new_err(()).into_value(py).into_any();
-            throw(body, error.bind(py))
-        } else {
-            send(py, body)
+        match error {
+            None => send(py, body),
+            Some(error) => throw(body, error.into_value(py).bind(py).as_any()),
         }
     };
     loop {
@@ -477,7 +481,23 @@ pub fn some_exit() -> bool {
 #[cold]
 fn check_exit_here(py: Python<'_>) -> PyResult<()> {
     match current::goroutine(py) {
-        Some(goroutine) if goroutine.get().has(flag::EXITING) => Err(goexit_error(py)),
+        Some(goroutine) if goroutine.get().has(flag::EXITING) && !is_on_its_way(py) => Err(goexit_error(py)),
         _ => Ok(()),
     }
+}
+
+/// Whether a `finally` or `except` block runs because of it: there a goroutine may do what it likes. It is swallowed only
+/// when no such block is left.
+fn is_on_its_way(py: Python<'_>) -> bool {
+    // SAFETY: attached; a new reference or null.
+    let mut handled = unsafe { Bound::from_owned_ptr_or_opt(py, ffi::PyErr_GetHandledException()) };
+    while let Some(error) = handled.filter(|error| !error.is_none()) {
+        if is_goexit(py, &error) {
+            return true;
+        }
+        // An error on the way out: what it was raised in the course of.
+        // SAFETY: attached, an exception; a new reference or null.
+        handled = unsafe { Bound::from_owned_ptr_or_opt(py, ffi::PyException_GetContext(error.as_ptr())) };
+    }
+    false
 }

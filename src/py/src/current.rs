@@ -162,10 +162,6 @@ pub fn scope(py: Python<'_>) -> Option<Arc<Scope>> {
     goroutine(py)?.get().scope().cloned()
 }
 
-pub fn is(goroutine: *mut ffi::PyObject) -> bool {
-    CURRENT.with(|current| current.goroutine.get() == goroutine)
-}
-
 #[inline]
 pub fn permit() -> Option<(Permit, RunnerId)> {
     CURRENT.with(|current| current.permit.get())

@@ -41,11 +41,9 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 pub mod flag {
     /// Somebody has seen the error.
     pub const LOOKED: u8 = 1;
-    /// Ctrl-C came for it: the next step throws KeyboardInterrupt into it.
-    pub const INTERRUPTED: u8 = 2;
     /// `goexit()` was called in it: every operation of gochan raises until it has ended.
     pub const EXITING: u8 = 4;
-    /// It is the main of a `run()`.
+    /// It is the main of a `run()`: resumed by its own thread only.
     pub const MAIN: u8 = 32;
     /// It ended by `goexit()`.
     pub const EXITED: u8 = 16;
@@ -440,12 +438,6 @@ impl Goroutine {
             let py = slf.py();
             if let Err(error) = group.get().change(py, -1) {
                 error.write_unraisable(py, Some(group.bind(py).as_any()));
-            }
-        }
-        if this.has(flag::MAIN) {
-            // Its thread may be asleep, when another one resumed main last.
-            if let Some(scope) = &this.scope {
-                scope.home.unpark();
             }
         }
     }

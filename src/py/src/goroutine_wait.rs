@@ -154,6 +154,10 @@ impl Wait {
         }
     }
 
+    pub fn is_of(&self, goroutine: &Bound<'_, Goroutine>) -> bool {
+        self.goroutine.value().as_ptr() == goroutine.as_ptr()
+    }
+
     pub fn since(&self) -> Instant {
         self.since
     }

@@ -11,6 +11,7 @@ use pyo3::sync::PyOnceLock;
 pub struct Hooks<'py> {
     py: Python<'py>,
     before: Option<Py<PyAny>>,
+    leave: &'static str,
 }
 
 fn function<'py>(
@@ -22,33 +23,51 @@ fn function<'py>(
 }
 
 impl<'py> Hooks<'py> {
-    pub fn install(py: Python<'py>) -> Self {
+    /// For a thread of our own.
+    pub fn of_runner(py: Python<'py>) -> Self {
         static ENTER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let before = function(py, &ENTER, "enter_runner").and_then(|enter| guard::call(&enter, []));
-        match before {
-            Ok(before) => Self {
-                py,
-                before: Some(before.unbind()),
-            },
+        Self::install(py, function(py, &ENTER, "enter_runner"), "leave_runner")
+    }
+
+    /// For the thread of a `run()`, whose tracing is its own business.
+    pub fn of_main(py: Python<'py>) -> Self {
+        static ENTER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        Self::install(py, function(py, &ENTER, "enter_main"), "leave_main")
+    }
+
+    fn install(py: Python<'py>, enter: PyResult<Bound<'py, PyAny>>, leave: &'static str) -> Self {
+        let before = match enter.and_then(|enter| guard::call(&enter, [])) {
+            Ok(before) => Some(before.unbind()),
             Err(error) => {
                 error.write_unraisable(py, None);
-                Self { py, before: None }
+                None
             }
-        }
+        };
+        Self { py, before, leave }
+    }
+}
+
+/// Sets this thread's trace and profile functions to what `threading` says now.
+pub fn refresh(py: Python<'_>) {
+    static REFRESH: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    if let Err(error) = function(py, &REFRESH, "refresh_hooks").and_then(|refresh| guard::call(&refresh, []))
+    {
+        error.write_unraisable(py, None);
     }
 }
 
 impl Drop for Hooks<'_> {
     fn drop(&mut self) {
-        static LEAVE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let Some(before) = self.before.take() else {
             return;
         };
         let py = self.py;
         let pending = PyErr::take(py);
-        if let Err(error) =
-            function(py, &LEAVE, "leave_runner").and_then(|leave| guard::call(&leave, [before.bind(py)]))
-        {
+        let left = py
+            .import("gochan._threads")
+            .and_then(|threads| threads.getattr(self.leave))
+            .and_then(|leave| guard::call(&leave, [before.bind(py)]));
+        if let Err(error) = left {
             error.write_unraisable(py, None);
         }
         if let Some(pending) = pending {

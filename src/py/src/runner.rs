@@ -4,6 +4,7 @@ use crate::announce;
 use crate::coroutine;
 use crate::current;
 use crate::goroutine_wait;
+use crate::hooks;
 use crate::monitor;
 use crate::world;
 use gochan_core::sched::scheduler::{Permit, RunnerId};
@@ -12,6 +13,9 @@ use pyo3::prelude::*;
 /// Every so many steps a runner looks at the clock, if there are timeouts.
 const CLOCK: u32 = 16;
 
+/// ... and every so many looks at the clock, whether a debugger came or went.
+const HOOKS: u32 = 64;
+
 /// Why a runner stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
@@ -19,21 +23,21 @@ pub enum Stop {
     NothingReady,
     /// The permit was taken over while it was in a step, or given away in it.
     LostPermit,
-    /// `enough` said so. It still has the permit.
+    /// The interpreter exits. It still has the permit.
     Enough,
 }
 
-/// Resumes goroutines with the permit until nothing is ready, or `enough`.
-pub fn run(py: Python<'_>, permit: Permit, me: RunnerId, enough: impl Fn() -> bool) -> Stop {
+/// Resumes goroutines with the permit until nothing is ready.
+pub fn run(py: Python<'_>, permit: Permit, me: RunnerId) -> Stop {
     let steps = &world::get().steps;
     current::set_permit(Some((permit, me)));
-    let mut steps_to_clock = 1;
+    let (mut steps_to_clock, mut steps_to_hooks) = (1, HOOKS);
     monitor::look_at_clock();
     let stop = loop {
         if !steps.holds(permit, me) {
             break Stop::LostPermit;
         }
-        if enough() {
+        if world::is_stopped() {
             break Stop::Enough;
         }
         if announce::is_wanted() {
@@ -43,6 +47,11 @@ pub fn run(py: Python<'_>, permit: Permit, me: RunnerId, enough: impl Fn() -> bo
         if steps_to_clock == 0 {
             steps_to_clock = CLOCK;
             goroutine_wait::expire_due();
+            steps_to_hooks -= 1;
+            if steps_to_hooks == 0 {
+                steps_to_hooks = HOOKS;
+                hooks::refresh(py);
+            }
         }
         if let Some(routine) = steps.next(permit) {
             coroutine::step(py, routine);

@@ -259,12 +259,6 @@ pub fn main_goroutine<'py>(main: &Bound<'py, PyAny>, scope: &Arc<Scope>) -> PyRe
     goroutine::make(py, goroutine)
 }
 
-/// Puts the main goroutine into the queue. Its thread is about to be the runner, so nobody is called.
-pub fn start_main(goroutine: &Bound<'_, Goroutine>, body: Body) {
-    coroutine::attach(goroutine, body);
-    world::get().steps.push_shared(Routine::new(goroutine.clone()));
-}
-
 /// Counts the goroutine, and puts it into the queue.
 fn start_coroutine(goroutine: &Bound<'_, Goroutine>, body: Body) {
     let py = goroutine.py();

@@ -165,9 +165,9 @@ impl Jobs {
 
 /// Resumes goroutines, then waits for an order. None: the thread is to end.
 fn resume(py: Python<'_>, permit: Permit, me: RunnerId) -> Option<Order> {
-    let hooks = crate::hooks::Hooks::install(py);
+    let hooks = crate::hooks::Hooks::of_runner(py);
     world::keep_a_spare(py);
-    let stop = runner::run(py, permit, me, world::is_stopped);
+    let stop = runner::run(py, permit, me);
     drop(hooks);
     if stop == Stop::LostPermit {
         // It may have put jobs into the queue after whoever took the permit over had looked there for the last time.

@@ -18,11 +18,16 @@ use pyo3::prelude::*;
 #[pyfunction]
 pub fn gosched(py: Python<'_>) -> PyResult<()> {
     coroutine::check_exit(py)?;
+    give_way(py);
+    Ok(())
+}
+
+/// Lets go of the GIL, and has those woken who wait for this thread to do so.
+pub fn give_way(py: Python<'_>) {
     announce::detach(py, || {
         deferred::flush();
         std::thread::yield_now();
     });
-    Ok(())
 }
 
 /// Lets all that is ready run first: `await agosched()`. Awaitable twin of `gosched`.

@@ -3,6 +3,7 @@
 use crate::awaitable::Awaitable;
 use crate::block;
 use crate::chan::as_int;
+use crate::coroutine;
 use crate::error;
 use crate::gc;
 use crate::goroutine::Goroutine;
@@ -91,11 +92,13 @@ impl WaitGroup {
     /// Raises WaitGroupError, with the counter unchanged, if it would become negative.
     #[pyo3(signature = (delta=Delta(1), /), text_signature = "($self, delta=1, /)")]
     fn add(&self, py: Python<'_>, delta: Delta) -> PyResult<()> {
+        coroutine::check_exit(py)?;
         self.change(py, delta.0)
     }
 
     /// Takes one from the counter.
     fn done(&self, py: Python<'_>) -> PyResult<()> {
+        coroutine::check_exit(py)?;
         self.change(py, -1)
     }
 

@@ -7,7 +7,7 @@
 
 use crate::current;
 use crate::deferred;
-use crate::goroutine::Goroutine;
+use crate::goroutine::{Goroutine, flag};
 use crate::job::Job;
 use crate::monitor;
 use crate::scope;
@@ -91,8 +91,6 @@ pub struct World {
     pub timers: Timers<Expiry>,
     /// Goroutine threads without work.
     pub seats: Seats<Order>,
-    /// Threads in `run()` without work: they take [`Order::Run`] only.
-    pub homes: Seats<Order>,
 }
 
 /// Made at the first use, never freed; a forked child makes its own.
@@ -141,7 +139,6 @@ fn make() -> &'static World {
         calls: CallQueue::new(),
         timers: Timers::new(),
         seats: Seats::new(),
-        homes: Seats::new(),
     }));
     match WORLD.compare_exchange(std::ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire) {
         // SAFETY: just made, and published: never freed from here on.
@@ -168,14 +165,12 @@ pub fn after_fork_in_child() {
     WORLD.store(std::ptr::null_mut(), Ordering::Release);
 }
 
-/// Has a goroutine resumed if it is parked.
-pub fn wake(goroutine: &Bound<'_, Goroutine>) {
-    Routine::new(goroutine.clone()).wake();
-}
-
 /// Queues a goroutine that was woken: next, if this thread is a runner. Attached.
 #[inline]
 pub fn ready(py: Python<'_>, routine: Routine) {
+    if routine.get().has(flag::MAIN) {
+        return ready_main(&routine);
+    }
     let world = get();
     if let Some((permit, me)) = current::permit() {
         if world.steps.holds(permit, me) {
@@ -188,6 +183,13 @@ pub fn ready(py: Python<'_>, routine: Routine) {
     }
     world.steps.push_shared(routine);
     call_runner(py);
+}
+
+/// Main is resumed by its own thread.
+fn ready_main(main: &Routine) {
+    if let Some(scope) = main.get().scope() {
+        deferred::unpark(Arc::clone(&scope.home));
+    }
 }
 
 /// Queues a new goroutine.
@@ -229,14 +231,7 @@ fn try_call_runner(py: Python<'_>) -> PyResult<()> {
     let Some(permit) = steps.claim_for_work(me) else {
         return Ok(());
     };
-    let order = match get().homes.call(Order::Run(permit, me)) {
-        Ok(parker) => {
-            deferred::unpark(parker);
-            return Ok(());
-        }
-        Err(order) => order,
-    };
-    give(py, order)
+    give(py, Order::Run(permit, me))
 }
 
 /// Gives an order to an idle goroutine thread, or to a new one. An error undoes the order.
@@ -295,12 +290,7 @@ pub fn call_runner_detached() {
     let Some(permit) = steps.claim(me) else {
         return;
     };
-    match get().homes.call(Order::Run(permit, me)) {
-        Ok(parker) => parker.unpark(),
-        Err(order) => {
-            give_detached(order);
-        }
-    }
+    give_detached(Order::Run(permit, me));
 }
 
 /// As [`give`], for a thread that is not attached and can start none.

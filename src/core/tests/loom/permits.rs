@@ -10,7 +10,7 @@ use gochan_core::sys::{Arc, thread};
 /// called, or somebody else is.
 #[test]
 fn a_push_while_the_runner_goes_idle() {
-    model(|| {
+    bounded_model(|| {
         let day = Day::new(1, 1, 0);
         let runner = day.world.claim().unwrap();
         world::start(&day, Order::Run(runner));
