@@ -5,9 +5,9 @@ from math import floor, log10
 from pathlib import Path
 from typing import Any
 
-from report import duration
+from contest import SUBJECT
+from report import quantity
 from sampling import Outcome
-from scenarios import SUBJECT
 from summary import Row, rows
 
 OWN, OTHER, FLOOR = "#0b7a75", "#b8bec6", "#dfe3e8"
@@ -42,7 +42,7 @@ def draw(outcomes: Sequence[Outcome], setting: dict[str, Any], path: Path) -> No
                 axes.set_visible(False)
     python = setting["python"]
     figure.suptitle(
-        f"time of one operation, log scale, shorter is better: gochan "
+        f"time (or memory) of one operation, log scale, shorter is better: gochan "
         f"{setting['gochan']['version']}, {python['implementation']} {python['version']}, "
         f"{setting['cpus']} CPUs",
         fontsize=11,
@@ -67,7 +67,7 @@ def _panel(axes: Any, outcome: Outcome, found: list[Row], *, slots: int) -> None
     )
     for place, time in zip(places, times, strict=True):
         axes.annotate(
-            duration(time.median),
+            quantity(time.median, outcome.scenario.unit),
             (max(time.high, time.median), place),
             xytext=(4, 0),
             textcoords="offset points",
@@ -82,7 +82,7 @@ def _panel(axes: Any, outcome: Outcome, found: list[Row], *, slots: int) -> None
     axes.set_ylim(slots - 0.4, -0.6)
     decades = range(floor(log10(left)), floor(log10(right)) + 1)
     ticks = [10.0**d for d in decades if left <= 10.0**d <= right]
-    axes.set_xticks(ticks, [duration(t) for t in ticks], fontsize=7)
+    axes.set_xticks(ticks, [quantity(t, outcome.scenario.unit) for t in ticks], fontsize=7)
     axes.minorticks_off()
     axes.set_title(outcome.scenario.title, fontsize=9, loc="left")
     for side in ("top", "right", "left"):

@@ -15,8 +15,11 @@ from time import perf_counter
 Put = Callable[[int], object]
 Get = Callable[[], object]
 
+Jobs = list[Callable[[], object]]
+
 DRAIN_BATCH = 10_000
-BURST = 1_000
+BURST = 20_000
+SLEEPERS, NAP = 1_000, 0.1
 
 
 def start(fn: Callable[[], object]) -> Thread:
@@ -71,7 +74,7 @@ def drain(filled: Callable[[int], Iterable[object]], n: int) -> float:
     return taken
 
 
-def together(jobs: list[Callable[[], object]]) -> float:
+def together(jobs: Jobs) -> float:
     """Run the jobs on a thread each, released at once; the clock stops when the last has ended."""
     gate = Barrier(len(jobs) + 1)
 
@@ -90,7 +93,9 @@ def together(jobs: list[Callable[[], object]]) -> float:
     return perf_counter() - begin
 
 
-def stream(put: Put, get: Get, n: int, *, pairs: int = 1) -> float:
+def stream(
+    put: Put, get: Get, n: int, *, pairs: int = 1, together: Callable[[Jobs], float] = together
+) -> float:
     """`pairs` producer threads and as many consumer threads move n values in all."""
     shares = [n // pairs + (k < n % pairs) for k in range(pairs)]
     producers = [lambda share=share: put_all(put, share) for share in shares]
@@ -98,7 +103,15 @@ def stream(put: Put, get: Get, n: int, *, pairs: int = 1) -> float:
     return together([*producers, *consumers])
 
 
-def ping_pong(put_there: Put, get_there: Get, put_back: Put, get_back: Get, n: int) -> float:
+def ping_pong(
+    put_there: Put,
+    get_there: Get,
+    put_back: Put,
+    get_back: Get,
+    n: int,
+    *,
+    together: Callable[[Jobs], float] = together,
+) -> float:
     """Two threads: one sends and awaits the answer, n times; the clock sees n round trips."""
 
     def ping() -> None:
@@ -114,13 +127,19 @@ def ping_pong(put_there: Put, get_there: Get, put_back: Put, get_back: Get, n: i
     return together([ping, pong])
 
 
-def bursts(run_burst: Callable[[int], object], n: int) -> float:
-    """n tiny jobs in bursts of at most BURST, each burst waited for before the next."""
-    left = n
+def bursts(run_burst: Callable[[], object], n: int, size: int = BURST) -> float:
+    """n tiny jobs in bursts of `size`, each burst waited for before the next."""
     begin = perf_counter()
-    while left > 0:
-        run_burst(min(left, BURST))
-        left -= BURST
+    for _ in range(n // size):
+        run_burst()
+    return perf_counter() - begin
+
+
+def crowds(nap_all: Callable[[], object], n: int) -> float:
+    """n times SLEEPERS jobs that sleep NAP seconds each, all waited for."""
+    begin = perf_counter()
+    for _ in range(n):
+        nap_all()
     return perf_counter() - begin
 
 

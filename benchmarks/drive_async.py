@@ -1,17 +1,15 @@
-"""The timed loops for asyncio tasks, alone or facing a thread; see drive.py for the rules.
+"""The timed loops for an asyncio task that is alone or faces a thread; see drive.py for the rules.
 
-Apart from drive.py so that a sample of threads alone does not load asyncio.
+Apart from drive.py and drive_coro.py so that a sample without asyncio does not load it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from threading import Event
 from time import perf_counter
 
 from drive import Get, Put, get_all, put_all, start
-
-APut = Callable[[int], Awaitable[object]]
-AGet = Callable[[], Awaitable[object]]
+from drive_coro import AGet, APut, Job
 
 
 async def alternate(put: APut, get: AGet, n: int) -> float:
@@ -23,23 +21,9 @@ async def alternate(put: APut, get: AGet, n: int) -> float:
     return perf_counter() - begin
 
 
-async def ping_pong(there: APut, get_there: AGet, back: APut, get_back: AGet, n: int) -> float:
-    """Two tasks of one loop: one sends and awaits the answer; the clock sees n round trips."""
-
-    async def ping() -> None:
-        for i in range(n):
-            await there(i)
-            await get_back()
-
-    async def pong() -> None:
-        for i in range(n):
-            await get_there()
-            await back(i)
-
-    begin = perf_counter()
-    tasks = [asyncio.create_task(ping()), asyncio.create_task(pong())]
-    await asyncio.gather(*tasks)
-    return perf_counter() - begin
+async def together(jobs: Sequence[Job]) -> None:
+    """The jobs as tasks of the running loop, until all have ended."""
+    await asyncio.gather(*[asyncio.create_task(job()) for job in jobs])
 
 
 async def thread_to_task(put: Put, get: AGet, n: int) -> float:

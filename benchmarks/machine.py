@@ -11,8 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import toolchain
+
 ROOT = Path(__file__).resolve().parent.parent
-PEERS = ("janus", "culsans", "pygo-routines", "uvloop")
+PEERS = ("janus", "culsans", "pygo-routines", "uvloop", "trio", "gevent")
 
 
 def _git(*args: str) -> str | None:
@@ -96,5 +98,5 @@ def setting() -> dict[str, Any]:
             "commit": commit(),
             "build": build(),
         },
-        "peers": {name: _version(name) for name in PEERS},
+        "peers": {name: _version(name) for name in PEERS} | {"Go": toolchain.version()},
     }

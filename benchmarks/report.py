@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from contest import SUBJECT, Reach, Unit
 from sampling import Outcome
-from scenarios import SUBJECT, Reach
 from summary import Row, Spread, rows
 
 WIDTH = 118
@@ -12,12 +12,17 @@ WIDTH = 118
 BUSY = 0.1
 
 
-def duration(ns: float) -> str:
-    """Three digits and a unit: 57.1 ns, 4.08 us, 163 us."""
-    for unit, size in (("ns", 1.0), ("us", 1e3), ("ms", 1e6), ("s", 1e9)):
-        if ns / size < 999.5 or unit == "s":
-            break
-    return f"{_three(ns / size)} {unit}"
+SCALES: dict[Unit, tuple[str, ...]] = {"ns": ("ns", "us", "ms", "s"), "B": ("B", "KB", "MB", "GB")}
+
+
+def quantity(value: float, unit: Unit) -> str:
+    """Three digits and a unit: 57.1 ns, 4.08 us, 163 us, 953 B, 2.76 GB."""
+    *steps, last = SCALES[unit]
+    for step in steps:
+        if value < 999.5:
+            return f"{_three(value)} {step}"
+        value /= 1e3
+    return f"{_three(value)} {last}"
 
 
 def _three(value: float) -> str:
@@ -37,6 +42,8 @@ def _ratio(value: float) -> str:
 
 
 def _reach(reach: Reach) -> str:
+    if reach.kind == "bytes":
+        return f"< {reach.limit / 1e9:g} GB"
     return f"< {reach.limit:g} ms" if reach.kind == "ms" else f"<= {reach.limit:g} x"
 
 
@@ -47,18 +54,16 @@ def _line(*cells: str) -> str:
     ).rstrip()
 
 
-def _row(row: Row, kind: str) -> Iterator[str]:
+def _row(row: Row, kind: str, unit: Unit) -> Iterator[str]:
     name = row.entry.contestant.name
     if row.time is None:
         word = f"skipped: {row.entry.skipped}" if row.entry.skipped else "no figure: see below"
         yield f"  {name:<31}{word}"
         return
-    quartiles = f"{duration(row.time.low)} .. {duration(row.time.high)}"
-    if row.entry.contestant.name == SUBJECT:
-        yield _line(name, duration(row.time.median), quartiles, "", "", "", "")
-        return
-    ratio, ratios = _against(row.against, kind) if row.against else ("-", "")
-    cells = [name, duration(row.time.median), quartiles, ratio, ratios]
+    quartiles = f"{quantity(row.time.low, unit)} .. {quantity(row.time.high, unit)}"
+    alone = ("", "") if name == SUBJECT else ("-", "")
+    ratio, ratios = _against(row.against, kind) if row.against else alone
+    cells = [name, quantity(row.time.median, unit), quartiles, ratio, ratios]
     if not row.verdicts:
         yield _line(*cells, "", "")
     for verdict in row.verdicts:
@@ -70,7 +75,7 @@ def _row(row: Row, kind: str) -> Iterator[str]:
 def _trouble(outcomes: Sequence[Outcome]) -> Iterator[str]:
     for outcome in outcomes:
         for entry in outcome.entries:
-            if entry.failures:
+            if entry.failures and not outcome.derived:
                 name = f"{outcome.scenario.name}: {entry.contestant.name}"
                 words = "; ".join(dict.fromkeys(entry.failures))
                 gone = ", then left out" if entry.out else ""
@@ -83,8 +88,8 @@ def table(outcomes: Sequence[Outcome], setting: dict[str, Any]) -> str:
     lines = [
         f"gochan {gochan['version']}, commit {gochan['commit']}; "
         f"{python['implementation']} {python['version']}; {cpus} CPUs, {setting['processor']}",
-        f"{setting['rounds']} interleaved rounds, every sample a fresh process of about "
-        f"{setting['budget']:g} s; medians with their quartiles",
+        f"{setting['rounds']} interleaved rounds, {setting['heavy_rounds']} of heavy scenarios; "
+        f"every sample a fresh process of about {setting['budget']:g} s; medians and quartiles",
     ]
     peers = ", ".join(f"{name} {version}" for name, version in setting["peers"].items() if version)
     if peers:
@@ -104,7 +109,7 @@ def table(outcomes: Sequence[Outcome], setting: dict[str, Any]) -> str:
         note = "; third column: gochan less it" if scenario.compares_by == "ms" else ""
         lines.append(f"{scenario.name}: {scenario.title} (per op: {scenario.op}{note})"[:WIDTH])
         for row in rows(outcome):
-            lines += _row(row, scenario.compares_by)
+            lines += _row(row, scenario.compares_by, scenario.unit)
             judged += sum(v.met is not None for v in row.verdicts)
             met += sum(v.met is True for v in row.verdicts)
         lines.append("")

@@ -8,21 +8,24 @@ import time
 from pathlib import Path
 
 from chart import draw
+from contest import SUBJECT
 from machine import build, cpu_seconds_elsewhere, setting
 from report import table
-from sampling import Outcome, run_rounds
-from scenarios import SCENARIOS, SUBJECT, find
+from sampling import Effort, Outcome, run_rounds
+from scenarios import SCENARIOS, find
 from summary import as_json
 
 RESULTS = Path(__file__).with_name("results")
-FULL = (7, 0.25)  # rounds, seconds per sample
-QUICK = (3, 0.08)
+FULL = Effort(rounds=5, heavy=3, budget=0.2)
+QUICK = Effort(rounds=2, heavy=1, budget=0.05)
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Time gochan beside its peers.")
     parser.add_argument("--quick", action="store_true", help="few rounds of short samples")
-    parser.add_argument("--rounds", type=int, metavar="N", help="how often each is sampled")
+    parser.add_argument(
+        "--rounds", type=int, metavar="N", help="how often each is sampled, heavy or not"
+    )
     parser.add_argument(
         "--only",
         action="append",
@@ -75,15 +78,22 @@ def main(argv: list[str] | None = None) -> int:
         for scenario in SCENARIOS:
             print(f"{scenario.name:<20}{scenario.title}")
         return 0
-    rounds, budget = QUICK if args.quick else FULL
-    rounds = args.rounds or rounds
+    effort = QUICK if args.quick else FULL
+    if args.rounds:
+        effort = Effort(args.rounds, args.rounds, effort.budget)
     chosen = [find(name) for name in dict.fromkeys(args.only)] if args.only else list(SCENARIOS)
+    left_out = [s for s in chosen if args.quick and not args.only and not s.quick]
+    chosen = [s for s in chosen if s not in left_out]
     # A partial or hasty run must not replace the figures of a whole one.
     stem = "partial" if args.only else "quick" if args.quick else "full"
     begin, busy = time.monotonic(), cpu_seconds_elsewhere()
-    where = setting() | {"rounds": rounds, "budget": budget}
+    where = setting() | {
+        "rounds": effort.rounds,
+        "heavy_rounds": effort.heavy,
+        "budget": effort.budget,
+    }
     try:
-        outcomes = run_rounds(chosen, rounds, budget, args.timeout, show_progress)
+        outcomes = run_rounds(chosen, effort, args.timeout, show_progress)
     except KeyboardInterrupt:
         clear_progress()
         print("interrupted: nothing written", file=sys.stderr)
@@ -97,6 +107,8 @@ def main(argv: list[str] | None = None) -> int:
         where["cpus_used_elsewhere"] = round((busy_now - busy) / took, 2)
     print(table(outcomes, where))
     print(f"took {where['seconds']} s")
+    if left_out:
+        print(f"left out by --quick: {', '.join(s.name for s in left_out)}")
     write(
         outcomes,
         where,

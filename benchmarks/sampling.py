@@ -5,28 +5,48 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from signal import Signals
 
-from scenarios import Contestant, Scenario
+import memory
+import toolchain
+from contest import Contestant, Scenario
 
 SAMPLE = Path(__file__).with_name("sample.py")
 # Beyond its own limit, by which a hung sample prints its stacks, a process gets this long to go.
 GRACE = 5.0
 # A contestant that failed this often is left out of the rounds that remain.
 PATIENCE = 2
+# A heavy sample may take so many times as long before it has hung.
+HEAVY = 3
 # Where the distribution is not called what it is imported as.
 DISTRIBUTIONS = {"pyroutine": "pygo-routines", "gochan": "pygochan"}
 
 
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How often each contestant is sampled, how often where that takes seconds, and how long."""
+
+    rounds: int
+    heavy: int
+    budget: float
+
+    def of(self, scenario: Scenario) -> int:
+        return self.heavy if scenario.heavy else self.rounds
+
+
 @dataclass(slots=True)
 class Entry:
-    """What is known of one contestant: ns/op by round (None for a failed sample), and failures."""
+    """What is known of one contestant: figures by round (None for a failed sample), and failures.
+
+    `peaks` are those of resident memory, where the scenario asks for them.
+    """
 
     contestant: Contestant
     skipped: str = ""
     samples: list[float | None] = field(default_factory=list)
+    peaks: list[float | None] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     stderr: list[str] = field(default_factory=list)
 
@@ -39,9 +59,16 @@ class Entry:
 class Outcome:
     scenario: Scenario
     entries: list[Entry]
+    derived: bool = False  # from the samples of another
 
     def entry(self, name: str) -> Entry:
         return next(e for e in self.entries if e.contestant.name == name)
+
+    def peaks(self) -> "Outcome | None":
+        if self.scenario.peak is None:
+            return None
+        entries = [replace(e, samples=e.peaks) for e in self.entries]
+        return Outcome(self.scenario.peak, entries, derived=True)
 
 
 class SampleFailed(Exception):
@@ -57,14 +84,23 @@ def missing(scenario: Scenario, contestant: Contestant) -> str:
     """What keeps the contestant from taking part here, in a word, or nothing."""
     if scenario.one_cpu and not hasattr(os, "sched_setaffinity"):
         return "this system cannot pin a process to a CPU"
+    if (scenario.unit == "B" or scenario.peak) and not memory.readable():
+        return "this system does not tell a process's memory in /proc"
+    if scenario.free_gb > (memory.available_gb() or 0):
+        return f"{scenario.free_gb:g} GB of memory are not free"
     for name in contestant.needs:
+        if name == "go":
+            return toolchain.missing()
         if importlib.util.find_spec(name) is None:
             return f"{DISTRIBUTIONS.get(name, name)} is not installed"
     return ""
 
 
-def take_sample(scenario: Scenario, contestant: Contestant, budget: float, timeout: float) -> float:
-    """The ns/op of one fresh process."""
+def take_sample(
+    scenario: Scenario, contestant: Contestant, budget: float, timeout: float
+) -> list[float]:
+    """What one fresh process prints: its figure, and its peak of memory where that is asked."""
+    timeout *= HEAVY if scenario.heavy else 1
     command = [sys.executable, str(SAMPLE), scenario.name, contestant.name]
     command += ["--budget", str(budget), "--timeout", str(timeout)]
     # py-routine warns at import wherever there is a GIL; its own switch keeps stderr for errors.
@@ -87,7 +123,7 @@ def take_sample(scenario: Scenario, contestant: Contestant, budget: float, timeo
         raise SampleFailed(f"hung beyond {timeout:g} s and had to be killed", text) from None
     if done.returncode == 0:
         try:
-            return float(done.stdout)
+            return [float(number) for number in done.stdout.split()]
         except ValueError:
             word = f"printed {done.stdout[:40]!r}, which is no figure"
             raise SampleFailed(word, done.stderr) from None
@@ -108,8 +144,7 @@ def _why(code: int, stderr: str, timeout: float) -> str:
 
 def run_rounds(
     scenarios: Sequence[Scenario],
-    rounds: int,
-    budget: float,
+    effort: Effort,
     timeout: float,
     progress: Callable[[int, int, str], None],
 ) -> list[Outcome]:
@@ -121,10 +156,13 @@ def run_rounds(
     for outcome in outcomes:
         for entry in outcome.entries:
             entry.skipped = missing(outcome.scenario, entry.contestant)
-    total = rounds * sum(not e.out for o in outcomes for e in o.entries)
+    total = sum(effort.of(o.scenario) for o in outcomes for e in o.entries if not e.out)
     taken = 0
-    for number in range(rounds):
+    for number in range(max(effort.of(s) for s in scenarios)):
         for outcome in outcomes:
+            rounds = effort.of(outcome.scenario)
+            if number >= rounds:
+                continue
             turn = number % len(outcome.entries)
             for entry in outcome.entries[turn:] + outcome.entries[:turn]:
                 if entry.skipped:
@@ -132,14 +170,20 @@ def run_rounds(
                 taken += 1
                 if entry.out:
                     entry.samples.append(None)
+                    entry.peaks.append(None)
                     continue
                 label = f"{outcome.scenario.name}: {entry.contestant.name}"
                 progress(taken, total, f"round {number + 1} of {rounds}, {label}")
                 try:
-                    figure = take_sample(outcome.scenario, entry.contestant, budget, timeout)
+                    figure, *peak = take_sample(
+                        outcome.scenario, entry.contestant, effort.budget, timeout
+                    )
                     entry.samples.append(figure)
+                    entry.peaks += peak
                 except SampleFailed as failure:
                     entry.samples.append(None)
+                    entry.peaks.append(None)
                     entry.failures.append(failure.word)
                     entry.stderr.append(failure.stderr[-8000:])
-    return outcomes
+    both = [(outcome, outcome.peaks()) for outcome in outcomes]
+    return [found for pair in both for found in pair if found is not None]

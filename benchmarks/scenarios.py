@@ -1,46 +1,8 @@
 """Every scenario: who takes part in it and what gochan is to reach; README.md has the words."""
 
-from dataclasses import dataclass
-from typing import Literal
-
-SUBJECT = "gochan"
-
-
-@dataclass(frozen=True, slots=True)
-class Contestant:
-    """One bar of a scenario: `run` is module:function in peers, `needs` what must be importable."""
-
-    name: str
-    run: str
-    needs: tuple[str, ...] = ()
-    loop: Literal["asyncio", "uvloop"] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """The target against one contestant: a ratio at most, or less than so many ms more."""
-
-    against: str
-    limit: float
-    kind: Literal["ratio", "ms"] = "ratio"
-    when: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    name: str
-    title: str
-    op: str
-    contestants: tuple[Contestant, ...]
-    reaches: tuple[Reach, ...] = ()
-    one_cpu: bool = False  # the sample's process keeps to a single CPU
-
-    @property
-    def compares_by(self) -> Literal["ratio", "ms"]:
-        return self.reaches[0].kind if self.reaches else "ratio"
-
-    def contestant(self, name: str) -> Contestant:
-        return next(c for c in self.contestants if c.name == name)
+from contest import SUBJECT, Contestant, Reach, Scenario, on
+from drive import BURST, NAP, SLEEPERS
+from scenarios_goroutine import GOROUTINES
 
 
 def _gochan(function: str) -> Contestant:
@@ -67,9 +29,8 @@ def _asyncio(name: str, function: str) -> Contestant:
     return Contestant(name, f"std_asyncio:{function}")
 
 
-def _on(loop: Literal["asyncio", "uvloop"], *contestants: Contestant) -> tuple[Contestant, ...]:
-    extra = ("uvloop",) if loop == "uvloop" else ()
-    return tuple(Contestant(c.name, c.run, c.needs + extra, loop) for c in contestants)
+def _go(function: str) -> Contestant:
+    return Contestant("Go, one P", f"golang:{function}", ("go",))
 
 
 SCENARIOS: tuple[Scenario, ...] = (
@@ -160,7 +121,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "asyncio-ready",
         "ready await asend + await arecv, capacity 128, one asyncio task",
         "a send and a recv",
-        _on(
+        on(
             "asyncio",
             _gochan("ready"),
             _asyncio("asyncio.Queue(128)", "ready"),
@@ -174,7 +135,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "asyncio-ping-pong",
         "unbuffered ping-pong of two asyncio tasks (queues: size 1)",
         "a round trip",
-        _on(
+        on(
             "asyncio",
             _gochan("async_ping_pong"),
             _asyncio("asyncio.Queue(1)", "ping_pong"),
@@ -189,7 +150,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "uvloop-ping-pong",
         "unbuffered ping-pong of two tasks on uvloop (queues: size 1)",
         "a round trip",
-        _on(
+        on(
             "uvloop",
             _gochan("async_ping_pong"),
             _asyncio("asyncio.Queue(1)", "ping_pong"),
@@ -200,7 +161,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "thread-to-asyncio",
         "a thread feeding an asyncio task, capacity 128",
         "a value",
-        _on(
+        on(
             "asyncio",
             _gochan("thread_to_task"),
             _janus("thread_to_task"),
@@ -215,7 +176,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "asyncio-to-thread",
         "an asyncio task feeding a thread, capacity 128",
         "a value",
-        _on(
+        on(
             "asyncio",
             _gochan("task_to_thread"),
             _janus("task_to_thread"),
@@ -226,15 +187,36 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario(
         "spawn",
-        "start tiny functions in bursts of 1000 and wait for all",
+        f"start {BURST:,} functions that do nothing and wait for all",
         "a function",
         (
             _gochan("spawn"),
             _threads("ThreadPoolExecutor(8)", "spawn_pool"),
-            _threads("threading.Thread", "spawn_thread"),
             _pyroutine("spawn"),
+            _go("spawn_functions"),
         ),
+        (Reach("ThreadPoolExecutor(8)", 0.15),),
+        step=BURST,
+        heavy=True,
     ),
+    Scenario(
+        "sleep",
+        f"start {SLEEPERS:,} functions that block in time.sleep({NAP}) and wait for all",
+        "the whole",
+        (
+            _gochan("sleep"),
+            _threads("one sleep (floor)", "sleep_once"),
+            _threads(f"ThreadPoolExecutor({SLEEPERS})", "sleep_pool"),
+            _threads("threading.Thread", "sleep_thread"),
+            _pyroutine("sleep"),
+            _go("sleep"),
+        ),
+        (Reach("one sleep (floor)", 2.0),),
+        step=1,
+        once=True,
+        heavy=True,
+    ),
+    *GOROUTINES,
     Scenario(
         "import",
         "a whole run of python -c 'import ...'",
@@ -248,6 +230,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             Contestant("py-routine", "imports:pyroutine", ("pyroutine",)),
         ),
         (Reach("python -c pass", 25.0, kind="ms"),),
+        step=1,
     ),
 )
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from statistics import median, quantiles
 from typing import Any
 
+from contest import SUBJECT, Reach
 from sampling import Entry, Outcome
-from scenarios import SUBJECT, Reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Row:
     """One line of the table."""
 
     entry: Entry
-    time: Spread | None  # ns per operation
+    time: Spread | None  # ns per operation, or bytes
     against: Spread | None  # gochan / this one, or ms gochan takes more; None for gochan itself
     verdicts: tuple[Verdict, ...]
 
@@ -61,6 +61,7 @@ def compare(subject: Entry, other: Entry, kind: str) -> Spread | None:
 
 
 def judge(reach: Reach, against: Spread | None, subject: Entry) -> Verdict:
+    """`against` is the comparison, or gochan's own figure for a target that it has alone."""
     if subject.failures:
         return Verdict(reach, False, "failed")
     if against is None:
@@ -81,11 +82,11 @@ def rows(outcome: Outcome) -> list[Row]:
     found = []
     for entry in outcome.entries:
         time = spread([s for s in entry.samples if s is not None])
+        reaches = [r for r in outcome.scenario.reaches if r.against == entry.contestant.name]
         if entry is subject:
-            found.append(Row(entry, time, None, ()))
+            found.append(Row(entry, time, None, tuple(judge(r, time, entry) for r in reaches)))
             continue
         against = compare(subject, entry, outcome.scenario.compares_by)
-        reaches = [r for r in outcome.scenario.reaches if r.against == entry.contestant.name]
         verdicts = tuple(judge(reach, against, subject) for reach in reaches)
         found.append(Row(entry, time, against, verdicts))
     return sorted(
@@ -100,14 +101,15 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         "name": scenario.name,
         "title": scenario.title,
         "operation": scenario.op,
+        "unit": scenario.unit,
         "compares_by": scenario.compares_by,
         "contestants": [
             {
                 "name": row.entry.contestant.name,
                 "loop": row.entry.contestant.loop,
                 "skipped": row.entry.skipped or None,
-                "samples_ns": row.entry.samples,
-                "ns": row.time.as_json() if row.time else None,
+                "samples": row.entry.samples,
+                "figure": row.time.as_json() if row.time else None,
                 "gochan_against_it": row.against.as_json() if row.against else None,
                 "reaches": [
                     {

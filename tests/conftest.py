@@ -14,7 +14,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from gochan import set_excepthook
+from goroutine_hosts import GoroutineHost, RunHost
 from hosts import Host, LoopHost, MainHost, ThreadHost, loop_in_thread
+from reporting import Reports
+from watch import PATIENCE, alarm
 
 
 def _loop_hosts() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -27,14 +31,17 @@ def _loop_hosts() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
 
 
 LOOPS = _loop_hosts()
-HOSTS = ["thread", "main", *LOOPS]
+# "goroutine": the body is a goroutine. "run": it is the main goroutine, on the main thread.
+HOSTS = ["thread", "main", *LOOPS, "goroutine", "run"]
 # Every kind of waiter meets every kind of waker. "same" is the body's own host: its own loop, or
-# more threads. "loop" and "thread" are a loop and threads elsewhere in the process.
+# more threads, or more goroutines. "loop", "thread" and "goroutine" are elsewhere in the process.
 PAIRS = [(name, "same") for name in HOSTS]
-PAIRS += [(name, "thread") for name in LOOPS]
-PAIRS += [(name, f"{loop} elsewhere") for name in ("thread", "asyncio") for loop in LOOPS]
+PAIRS += [(name, "thread") for name in (*LOOPS, "goroutine", "run")]
+PAIRS += [(name, "goroutine") for name in ("thread", "main", *LOOPS)]
+LOOPS_ELSEWHERE = ("thread", "asyncio", "goroutine")
+PAIRS += [(name, f"{loop} elsewhere") for name in LOOPS_ELSEWHERE for loop in LOOPS]
 if "uvloop" in LOOPS:
-    PAIRS += [("main", "uvloop elsewhere"), ("uvloop", "uvloop elsewhere")]
+    PAIRS += [(name, "uvloop elsewhere") for name in ("main", "uvloop")]
 
 
 def make_host(name: str) -> Host:
@@ -42,6 +49,10 @@ def make_host(name: str) -> Host:
         return ThreadHost(name)
     if name == "main":
         return MainHost(name)
+    if name == "goroutine":
+        return GoroutineHost(name)
+    if name == "run":
+        return RunHost(name)
     return LoopHost(name, LOOPS[name])
 
 
@@ -65,9 +76,27 @@ def peer(request: pytest.FixtureRequest, host: Host) -> Iterator[Host]:
         yield host
     elif name == "thread":
         yield ThreadHost("thread elsewhere")
+    elif name == "goroutine":
+        yield GoroutineHost("goroutine elsewhere")
     else:
         with loop_in_thread(LoopHost(name, LOOPS[name.split()[0]])) as elsewhere:
             yield elsewhere
+
+
+@pytest.fixture
+def reports() -> Iterator[Reports]:
+    """What goes to the excepthook during the test."""
+    heard = Reports()
+    set_excepthook(heard)
+    yield heard
+    set_excepthook(None)
+
+
+@pytest.fixture
+def deadline() -> Iterator[None]:
+    """For a test that blocks the main thread with no limit of its own."""
+    with alarm(PATIENCE):
+        yield
 
 
 @pytest.fixture(params=[0, 1, 7], ids=lambda n: f"cap{n}")

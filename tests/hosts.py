@@ -4,7 +4,8 @@ A test body is an `async def` function and says `await host.send(ch, 1)`, whatev
 
 - on a thread the coroutine is driven by hand and never suspends: `host.send` calls the blocking
   `ch.send`, and the thread waits inside it;
-- on an event loop it runs as a task, and `host.send` awaits `ch.asend`.
+- on an event loop it runs as a task, and `host.send` awaits `ch.asend`;
+- on the scheduler (see goroutine_hosts.py) it is a goroutine, and awaits `ch.asend` as well.
 
 `host.spawn(fn, ...)` starts `fn(host, ...)` as one more party there, so the same test covers
 thread to thread, task to task and, with a second host as `peer`, any mix of them.
@@ -19,62 +20,24 @@ import asyncio
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, contextmanager
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from gochan import Chan, ChanClosed, RecvChan, SendChan, WouldBlock
-from watch import DEADLINE, PATIENCE, alarm
+from spawned import Peer as Peer
+from spawned import drive as drive
+from spawned import start_thread
+from watch import DEADLINE as DEADLINE
+from watch import PATIENCE as PATIENCE
+from watch import alarm
 from watch import parked as parked
 from watch import stacks as stacks
 from watch import state as state
 
 T = TypeVar("T")
 P = ParamSpec("P")
-
-# ---------------------------------------------------------------- peers
-
-
-class Peer(Generic[T]):
-    """A party that was spawned: a thread or a task. `host.join(peer)` gives its result."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.outcome: Future[T] = Future()
-        # Whoever gives up waiting for it must not cancel it for the others.
-        self.outcome.set_running_or_notify_cancel()
-        self.task: asyncio.Task[None] | None = None  # of a loop host
-        self.joined = False
-
-    @property
-    def done(self) -> bool:
-        return self.outcome.done()
-
-    def cancel(self) -> None:
-        """Cancel the task, from any thread. Only tasks can be cancelled."""
-        task = self.task
-        assert task is not None, f"{self.name} is no task, or has not started"
-        task.get_loop().call_soon_threadsafe(task.cancel)
-
-    async def record(self, running: Awaitable[T]) -> None:
-        try:
-            value = await running
-        except BaseException as error:  # kept for join(); CancelledError is an outcome too
-            self.outcome.set_exception(error)
-        else:
-            self.outcome.set_result(value)
-
-
-def drive(body: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine that never suspends, because all it calls is blocking."""
-    try:
-        body.send(None)
-    except StopIteration as end:
-        return cast(T, end.value)
-    body.close()
-    raise AssertionError(f"{body!r} suspended on a blocking host")
-
 
 # ---------------------------------------------------------------- hosts
 
@@ -217,16 +180,16 @@ class ThreadHost(Host):
     ) -> Peer[T]:
         peer = Peer[T](f"{fn.__name__} on {self.name}")
         self.peers.append(peer)
-        _start_thread(peer, fn(self, *args, **kwargs))
+        start_thread(peer, fn(self, *args, **kwargs))
         return peer
 
     async def outcome(self, peer: Peer[T], timeout: float) -> T:
-        return _result(peer, timeout)
+        return peer.wait(timeout)
 
     def run(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         body = Peer[None]("test body")
-        _start_thread(body, main())
-        _result(body, DEADLINE)
+        start_thread(body, main())
+        body.wait(DEADLINE)
 
 
 class MainHost(ThreadHost):
@@ -240,17 +203,10 @@ class MainHost(ThreadHost):
             drive(main())
 
 
-class LoopHost(Host):
-    """Tasks of one event loop and the awaitable forms."""
+class AwaitingHost(Host):
+    """The awaitable forms, which suspend."""
 
     blocking = False
-
-    def __init__(
-        self, name: str, new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None
-    ) -> None:
-        super().__init__(name)
-        self.new_loop = new_loop
-        self.loop: asyncio.AbstractEventLoop | None = None
 
     async def send(self, ch: SendChan[T], value: T, *, timeout: Any = None) -> None:
         return await (ch.asend(value) if timeout is None else ch.asend(value, timeout=timeout))
@@ -271,6 +227,17 @@ class LoopHost(Host):
 
     def closing(self, ch: SendChan[Any]) -> AbstractAsyncContextManager[object]:
         return ch
+
+
+class LoopHost(AwaitingHost):
+    """Tasks of one event loop."""
+
+    def __init__(
+        self, name: str, new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None
+    ) -> None:
+        super().__init__(name)
+        self.new_loop = new_loop
+        self.loop: asyncio.AbstractEventLoop | None = None
 
     async def nap(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -303,7 +270,7 @@ class LoopHost(Host):
         except TimeoutError:
             if not limit.expired():
                 raise  # the peer's own
-            raise AssertionError(f"still running: {peer.name}\n{stacks(self.loop)}") from None
+            raise AssertionError(peer.still_running(self.loop)) from None
 
     def run(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         async def body() -> None:
@@ -345,21 +312,6 @@ def loop_in_thread(host: LoopHost) -> Iterator[LoopHost]:
         stop.set_result(None)
         thread.join(PATIENCE)
         assert not thread.is_alive(), f"the loop does not stop\n{stacks(host.loop)}"
-
-
-def _start_thread(peer: Peer[T], body: Coroutine[Any, Any, T]) -> None:
-    # A daemon: one that hangs has failed its test, it must not hold up the end of pytest.
-    recording = peer.record(body)
-    threading.Thread(target=drive, args=(recording,), name=peer.name, daemon=True).start()
-
-
-def _result(peer: Peer[T], timeout: float) -> T:
-    try:
-        return peer.outcome.result(timeout)
-    except TimeoutError:
-        if peer.done:
-            raise  # the peer's own
-        raise AssertionError(f"still running: {peer.name}\n{stacks()}") from None
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -12,12 +12,13 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from gochan import Chan, ChanClosed, WouldBlock
+from gochan import Chan, ChanClosed, WouldBlock, agosched, aio, go
 
 PARTIES = 8  # as many senders as receivers; half of either are threads, half are tasks
 CAPACITIES = [0, 1, 0, 2, 7, 0, 1, 64, 0, 0, 1, 5, 0, 1, 3, 0]
-# The first eight places have one receiver each, the next four have the threads, the rest all.
-ONE_RECEIVER, THREADS_ONLY = PARTIES, PARTIES + 4
+# The first eight places have one receiver each, the next four have those that nobody cancels,
+# threads and goroutines, and the rest have all. With goroutines there are some more with one each.
+ONE_RECEIVER, NOBODY_CANCELLED = PARTIES, PARTIES + 4
 BITS = 32  # of a value: above them the sender's number, below how many it sent before
 
 
@@ -26,7 +27,9 @@ class Place:
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.chans: list[Chan[int]] = [Chan(CAPACITIES[number])]
+        self.one_receiver = not ONE_RECEIVER <= number < len(CAPACITIES)
+        self.in_order = not NOBODY_CANCELLED <= number < len(CAPACITIES)
+        self.chans: list[Chan[int]] = [Chan(CAPACITIES[number % len(CAPACITIES)])]
         self.over = False
         self.lock = threading.Lock()
 
@@ -107,6 +110,34 @@ class Sender:
             if await cancelled_at_any_moment(partial(self.step, ch, value)):
                 self.leave_open(value)
 
+    async def goroutine(self, steps: int) -> bool:
+        """Some steps. True when all is sent."""
+        for _ in range(steps):
+            if self.next == self.count:
+                return True
+            ch, value = self.take()
+            try:
+                match self.chance.randrange(60):
+                    case 0:
+                        # A blocking form costs the thread, not the program.
+                        ch.send(value, timeout=moment(self.chance))
+                    case 1:
+                        await aio(ch.asend(value, timeout=moment(self.chance)))
+                    case 2:
+                        await go(ch.send, value)
+                    case n if n < 10:
+                        await agosched()
+                        ch.send_nowait(value)
+                    case n if n < 25:
+                        await ch.asend(value)
+                    case _:
+                        await ch.asend(value, timeout=moment(self.chance))
+            except (TimeoutError, WouldBlock, ChanClosed):
+                self.refused += 1
+            else:
+                self.next += 1
+        return self.next == self.count
+
     def leave_open(self, value: int) -> None:
         """It may have been taken before the cancel came. It must not be sent again."""
         if value & (1 << BITS) - 1 == self.next:
@@ -158,7 +189,7 @@ class Receiver:
 
     def choose(self) -> tuple[Place, Chan[int], list[int]]:
         # Its own place more often: nobody else receives there.
-        own = [place for place in self.places if place.number < ONE_RECEIVER]
+        own = [place for place in self.places if place.one_receiver]
         place = self.chance.choice(self.places + own * 3)
         return place, place.chans[self.at[place.number]], self.got[place.number]
 
@@ -254,6 +285,56 @@ class Receiver:
                     await one()
             case 22 | 23 | 24 | 25:
                 await cut_off(one(), limit)
+            case _:
+                got.append(await ch.arecv(timeout=limit))
+        return True
+
+    async def goroutine(self, steps: int) -> bool:
+        """Some steps. True when there is nothing left to receive, anywhere."""
+        for _ in range(steps):
+            if not self.places:
+                return True
+            place, ch, got = self.choose()
+            try:
+                if not await self.goroutine_receives(ch, got):
+                    self.ended(place)
+            except ChanClosed:
+                self.ended(place)
+            except (TimeoutError, WouldBlock):
+                continue
+        return not self.places
+
+    async def goroutine_receives(self, ch: Chan[int], got: list[int]) -> bool:
+        limit = moment(self.chance)
+        match self.chance.randrange(60):
+            case 0:
+                got.append(await ch.arecv())
+            case 1:
+                async for value in ch:
+                    got.append(value)
+                    if self.chance.random() < 0.3:
+                        return True
+                return False
+            case 2:
+                got.append(ch.recv(timeout=limit))
+            case 3:
+                got.append(await aio(ch.arecv(timeout=limit)))
+            case 4:
+                got += (values := await go(ch.recv_many, 3))
+                return values != []
+            case n if n < 10:
+                await agosched()
+                got.append(ch.recv_nowait())
+            case n if n < 15:
+                match await ch.arecv_ok(timeout=limit):
+                    case (value, True):
+                        got.append(value)
+                    case _:
+                        return False
+            case n if n < 25:
+                values = await ch.arecv_many(5, timeout=limit)
+                got += values
+                return values != []
             case _:
                 got.append(await ch.arecv(timeout=limit))
         return True

@@ -1,16 +1,19 @@
 """The soak: threads and tasks of two loops, many channels, and cancels, timeouts, closes at random.
 
     python tests/soak.py --values 1000000 --runs 20
+    python tests/soak.py --goroutines 100 --values 1000000 --runs 20
 
 Eight threads (four of them goroutines) and eight tasks on two loops send and receive through
 sixteen channels of mixed capacity. One more thread, the chaos, cancels the tasks and closes the
-channels at random; in the place of a closed channel there is a fresh one. In the end:
+channels at random; in the place of a closed channel there is a fresh one. With `--goroutines` so
+many `async def` goroutines send there too, and as many receive; they end and begin anew all the
+time, held by nothing but the channels, while one more thread collects garbage. In the end:
 
 K1, on all channels: what a send said was sent is received, once. What it said was not sent is not.
 What a cancelled send left open is received once at most.
 
 K2: what one sender sent through one place arrives in that order. It is checked where one party
-receives, even if it is cancelled, and where several threads do. Where cancelled tasks share
+receives, even if it is cancelled, and where threads and goroutines do. Where cancelled tasks share
 a channel with others it does not hold: a value that goes back to the head may come to another
 receiver after later ones.
 """
@@ -20,6 +23,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import faulthandler
+import gc
 import random
 import threading
 import time
@@ -28,44 +32,62 @@ from contextlib import suppress
 from gochan import WaitGroup, go
 from hosts import drain
 from loops import KINDS
-from parties import BITS, CAPACITIES, ONE_RECEIVER, PARTIES, THREADS_ONLY, Place, Receiver, Sender
+from parties import (
+    BITS,
+    CAPACITIES,
+    NOBODY_CANCELLED,
+    ONE_RECEIVER,
+    PARTIES,
+    Place,
+    Receiver,
+    Sender,
+)
 from watch import stacks
 
 
 class Soak:
     """One run."""
 
-    def __init__(self, values: int, seed: int) -> None:
+    def __init__(self, values: int, seed: int, goroutines: int = 0) -> None:
         self.seed = seed
-        self.places = [Place(number) for number in range(len(CAPACITIES))]
+        self.parties = PARTIES + goroutines  # the goroutines come after the others
+        self.places = [Place(n) for n in range(len(CAPACITIES) + min(goroutines, PARTIES))]
         self.senders = [
-            Sender(n, values // PARTIES, self.places, self.chance(f"sender {n}"))
-            for n in range(PARTIES)
+            Sender(n, values // self.parties, self.places, self.chance(f"sender {n}"))
+            for n in range(self.parties)
         ]
         self.receivers = [
-            Receiver(n, self.places_of(n), self.chance(f"receiver {n}")) for n in range(PARTIES)
+            Receiver(n, self.places_of(n), self.chance(f"receiver {n}"))
+            for n in range(self.parties)
         ]
         self.tasks: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = []
         self.errors: list[BaseException] = []
         self.sending, self.receiving = WaitGroup(), WaitGroup()
         self.over = threading.Event()
-        self.cancels = self.closes = 0
+        self.cancels = self.closes = self.collections = self.goroutines = 0
 
     def chance(self, name: str) -> random.Random:
         return random.Random(f"{self.seed} {name}")
 
     def places_of(self, receiver: int) -> list[Place]:
-        is_task = receiver >= PARTIES // 2
-        shared = self.places[THREADS_ONLY if is_task else ONE_RECEIVER :]
-        return [self.places[receiver], *shared]
+        is_task = PARTIES // 2 <= receiver < PARTIES
+        shared = self.places[NOBODY_CANCELLED if is_task else ONE_RECEIVER : len(CAPACITIES)]
+        # Those of the goroutines come last; there may be fewer of them than goroutines.
+        own = receiver if receiver < PARTIES else receiver - PARTIES + len(CAPACITIES)
+        return self.places[own : own + 1] + shared
 
     def run(self, limit: float) -> None:
-        self.sending.add(PARTIES)
-        self.receiving.add(PARTIES)
+        self.sending.add(self.parties)
+        self.receiving.add(self.parties)
         threads = [
             threading.Thread(target=self.loop_thread, args=(n,), daemon=True) for n in range(2)
         ]
         threads += [threading.Thread(target=self.chaos, daemon=True)]
+        if self.parties > PARTIES:
+            threads += [threading.Thread(target=self.collect, daemon=True)]
+        for n in range(PARTIES, self.parties):
+            go(self.stint, self.senders[n], self.sending)
+            go(self.stint, self.receivers[n], self.receiving)
         for n in range(PARTIES // 2):
             for party, group in (
                 (self.senders[n], self.sending),
@@ -103,6 +125,25 @@ class Soak:
             self.errors.append(error)
         finally:
             group.done()
+
+    async def stint(self, party: Sender | Receiver, group: WaitGroup) -> None:
+        """A goroutine does a part of the work, and leaves the rest to the next one."""
+        self.goroutines += 1
+        try:
+            over = await party.goroutine(party.chance.choice([1, 5, 50]))
+        except BaseException as error:  # GeneratorExit too: it was taken for garbage
+            self.errors.append(error)
+            over = True
+        if over:
+            group.done()
+        else:
+            go(self.stint, party, group)
+
+    def collect(self) -> None:
+        chance = self.chance("collector")
+        while not self.over.wait(chance.choice([1e-3, 2e-2])):
+            gc.collect(chance.choice([0, 0, 1, 2]))
+            self.collections += 1
 
     async def guarded_task(self, party: Sender | Receiver, group: WaitGroup) -> None:
         task = asyncio.current_task()
@@ -145,13 +186,14 @@ class Soak:
         seen = [bytearray(sender.count) for sender in self.senders]
         for receiver in self.receivers:
             for number, got in receiver.got.items():
-                last = [-1] * PARTIES
+                last = [-1] * self.parties
+                in_order = self.places[number].in_order
                 for value in got:
                     who, count = value >> BITS, value & (1 << BITS) - 1
                     where = f"seed {self.seed}: value {count} of sender {who} at place {number}"
                     assert not seen[who][count], f"{where} came twice"
                     seen[who][count] = 1
-                    assert number >= THREADS_ONLY or last[who] < count, f"{where} out of order"
+                    assert not in_order or last[who] < count, f"{where} out of order"
                     last[who] = count
         for sender, marks in zip(self.senders, seen, strict=True):
             lost = [n for n, mark in enumerate(marks) if not mark and n not in sender.unsure]
@@ -162,13 +204,15 @@ class Soak:
         unsure = sum(len(sender.unsure) for sender in self.senders)
         return (
             f"{self.cancels} cancels, {self.closes} closes, {refused} sends refused or late, "
-            f"{unsure} left open by a cancel"
+            f"{unsure} left open by a cancel, {self.goroutines} goroutines, "
+            f"{self.collections} collections"
         )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--values", type=int, default=1_000_000)
+    parser.add_argument("--goroutines", type=int, default=0, help="that send, and that receive")
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--seed", type=int, default=None, help="of the first run; it is printed")
     parser.add_argument("--limit", type=float, default=900, help="seconds until a run is stuck")
@@ -178,7 +222,7 @@ def main() -> None:
     for number in range(1, args.runs + 1):
         print(f"run {number} of {args.runs}, seed {seed}: ", end="", flush=True)
         began = time.monotonic()
-        soak = Soak(args.values, seed)
+        soak = Soak(args.values, seed, args.goroutines)
         soak.run(args.limit)
         print(f"{args.values} values in {time.monotonic() - began:.1f} s, {soak}", flush=True)
         seed += 1

@@ -14,6 +14,7 @@ import procs
 from gochan import BlockingError, Chan, ChanClosed, WaitGroup, WouldBlock, go
 from hosts import drain
 from loops import NewLoop, on_each_loop, run
+from notebook import IPYTHON
 from parking import settle, wait_parked
 from watch import parked
 
@@ -269,24 +270,6 @@ def test_the_thread_may_block_again_when_its_loop_has_ended(new_loop: NewLoop) -
 
 
 # ---------------------------------------------------------------- IPython and Jupyter
-
-
-IPYTHON = """
-import asyncio, os, signal, threading
-from IPython.core.interactiveshell import InteractiveShell
-
-shell = InteractiveShell.instance()
-shell.run_cell("from gochan import BlockingError, Chan, WaitGroup, go").raise_error()
-loop = asyncio.new_event_loop()
-asyncio.set_event_loop(loop)
-
-def cell(source):
-    '''As ipykernel does it: every cell runs under a loop that is running already.'''
-    async def main():
-        asyncio.get_running_loop()
-        return await shell.run_cell_async(source, transformed_cell=shell.transform_cell(source))
-    return loop.run_until_complete(main())
-"""
 
 
 def test_a_cell_just_blocks(tmp_path: Any) -> None:

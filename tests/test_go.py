@@ -7,7 +7,6 @@ import functools
 import gc
 import sys
 import threading
-import warnings
 import weakref
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 
 import procs
-from gochan import Chan, WaitGroup, go, num_goroutine
+from gochan import Chan, go, num_goroutine
 from parking import wait_parked, wait_until, wait_waiting
 from watch import PATIENCE
 
@@ -81,29 +80,6 @@ def test_wrong_arguments_are_the_goroutines_error() -> None:
     two: Any = divmod
     assert isinstance(go(two, 1).exception(PATIENCE), TypeError)
     assert isinstance(go(two, 1, 2, c=3).exception(PATIENCE), TypeError)
-
-
-async def coroutine_function() -> None: ...
-
-
-class Asynchronous:
-    async def method(self) -> None: ...
-
-
-@pytest.mark.parametrize(
-    "fn",
-    [coroutine_function, Asynchronous().method, functools.partial(coroutine_function)],
-    ids=["function", "method", "partial"],
-)
-def test_async_def_needs_the_scheduler(fn: Any) -> None:
-    before = num_goroutine()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # such as: coroutine ... was never awaited
-        with pytest.raises(NotImplementedError, match="scheduler"):
-            go(fn)
-        with pytest.raises(NotImplementedError, match="scheduler"):
-            WaitGroup().go(fn)
-    assert num_goroutine() == before
 
 
 def test_a_goroutine_starts_goroutines() -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -66,7 +69,35 @@ def test_parties_live_where_they_should(host: Host) -> None:
     async def body() -> None:
         here = await is_in_loop(host)
         there = await host.join(host.spawn(is_in_loop))
-        assert here == there == isinstance(host, LoopHost) == (not host.blocking)
+        assert here == there == isinstance(host, LoopHost)
+
+    host.run(body)
+
+
+def test_bodies_run_on_the_thread_that_their_host_is_about(host: Host) -> None:
+    async def on_main_thread() -> bool:
+        return threading.current_thread() is threading.main_thread()
+
+    async def body() -> None:
+        assert await on_main_thread() == (host.name not in {"thread", "goroutine"})
+
+    host.run(body)
+
+
+def test_awaiting_hosts_suspend_and_blocking_ones_do_not(host: Host) -> None:
+    ch: Chan[int] = Chan()
+
+    async def waits(h: Host) -> int:
+        return await h.recv(ch)
+
+    async def body() -> None:
+        party = host.spawn(waits)
+        await host.parked(ch, receivers=1)
+        waiting: Any = party.body
+        wanted = inspect.CORO_RUNNING if host.blocking else inspect.CORO_SUSPENDED
+        await host.until(lambda: inspect.getcoroutinestate(waiting) == wanted, waiting)
+        await host.send(ch, 1)
+        assert await host.join(party) == 1
 
     host.run(body)
 

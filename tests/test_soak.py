@@ -1,4 +1,4 @@
-"""A short soak in every run of the suite. The long one: `python tests/soak.py --runs 20`."""
+"""Short soaks in every run of the suite. The long ones: `python tests/soak.py --runs 20`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import random
 import pytest
 
 from soak import Soak
+from swarm import Swarm
 
 VALUES = int(os.environ.get("GOCHAN_SOAK_VALUES", "20000"))
 
@@ -22,3 +23,29 @@ def test_soak(run: int) -> None:
     print(soak)
     assert soak.cancels > 10, "there was no chaos"
     assert soak.closes > 5, "there was no chaos"
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("goroutines", [4, 50, 500])
+def test_soak_with_goroutines(goroutines: int) -> None:
+    seed = random.randrange(2**32)
+    print(f"python tests/soak.py --goroutines {goroutines} --values {VALUES} --seed {seed}")
+    soak = Soak(VALUES, seed, goroutines)
+    soak.run(limit=60 + VALUES / 2000)
+    print(soak)
+    assert soak.closes > 5, "there was no chaos"
+    assert soak.collections > 5, "nothing was collected"
+    assert soak.goroutines > 4 * goroutines, "they did not take turns"
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("under_run", [False, True], ids=["go", "run"])
+@pytest.mark.parametrize("goroutines", [24, 3000])
+def test_swarm(goroutines: int, under_run: bool) -> None:
+    seed = random.randrange(2**32)
+    print(f"python tests/swarm.py --goroutines {goroutines} --values {VALUES} --seed {seed}")
+    swarm = Swarm(goroutines, VALUES, seed)
+    swarm.run(under_run, limit=60 + VALUES / 2000)
+    print(swarm)
+    assert swarm.begun > 2 * goroutines, "they did not begin and end"
+    assert swarm.lost > 0, "none was lost"

@@ -8,9 +8,9 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
+from types import CoroutineType, FrameType
 from typing import NamedTuple
 
 # Seconds. Every test takes a small part of one; whatever gets here hangs, and is reported with
@@ -47,11 +47,11 @@ def parked(ch: object) -> tuple[int, int]:
 
 
 @contextmanager
-def alarm(seconds: float) -> Iterator[None]:
-    """End a hang of the main thread with an AssertionError."""
+def alarm(seconds: float, where: Callable[[], str] = str) -> Iterator[None]:
+    """End a hang of the main thread with an AssertionError. `where` adds to what it says."""
 
     def ring(number: int, frame: FrameType | None) -> None:
-        raise AssertionError(f"deadline\n{stacks()}")
+        raise AssertionError(f"deadline\n{where()}{stacks()}")
 
     if not hasattr(signal, "setitimer"):  # Windows: faulthandler_timeout is all there is
         yield
@@ -77,3 +77,13 @@ def stacks(loop: asyncio.AbstractEventLoop | None = None) -> str:
         for frame in task.get_stack():
             parts += traceback.format_stack(frame)[-1:]
     return "".join(parts)
+
+
+def standing(body: object) -> str:
+    """Where a suspended coroutine stands, from the outermost frame to the innermost."""
+    parts = []
+    while isinstance(body, CoroutineType):
+        if body.cr_frame is not None:
+            parts += traceback.format_stack(body.cr_frame)[-1:]
+        body = body.cr_await
+    return "".join(["--- suspended\n", *parts]) if parts else ""

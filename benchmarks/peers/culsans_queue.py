@@ -4,6 +4,7 @@ from culsans import Queue
 
 import drive
 import drive_async
+import drive_coro
 
 
 def one_thread(n: int) -> float:
@@ -33,8 +34,8 @@ async def ready(n: int) -> float:
 
 async def async_ping_pong(n: int) -> float:
     there, back = Queue[int](1), Queue[int](1)
-    return await drive_async.ping_pong(
-        there.async_put, there.async_get, back.async_put, back.async_get, n
+    return await drive_coro.ping_pong(
+        drive_async.together, there.async_put, there.async_get, back.async_put, back.async_get, n
     )
 
 

@@ -1,9 +1,11 @@
 """gochan: Chan(128), unbuffered Chan() for ping-pong, WaitGroup.go."""
 
+import time
 from collections.abc import Iterable
 
 import drive
 import drive_async
+import drive_coro
 from gochan import Chan, WaitGroup
 
 
@@ -45,7 +47,9 @@ async def ready(n: int) -> float:
 
 async def async_ping_pong(n: int) -> float:
     there, back = Chan[int](), Chan[int]()
-    return await drive_async.ping_pong(there.asend, there.arecv, back.asend, back.arecv, n)
+    return await drive_coro.ping_pong(
+        drive_async.together, there.asend, there.arecv, back.asend, back.arecv, n
+    )
 
 
 async def thread_to_task(n: int) -> float:
@@ -59,10 +63,20 @@ async def task_to_thread(n: int) -> float:
 
 
 def spawn(n: int) -> float:
-    def burst(size: int) -> None:
+    def burst() -> None:
         wg = WaitGroup()
-        for _ in range(size):
+        for _ in range(drive.BURST):
             wg.go(drive.tiny)
         wg.wait()
 
     return drive.bursts(burst, n)
+
+
+def sleep(n: int) -> float:
+    def nap_all() -> None:
+        wg = WaitGroup()
+        for _ in range(drive.SLEEPERS):
+            wg.go(time.sleep, drive.NAP)
+        wg.wait()
+
+    return drive.crowds(nap_all, n)

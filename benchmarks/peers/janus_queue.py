@@ -4,6 +4,7 @@ from janus import Queue
 
 import drive
 import drive_async
+import drive_coro
 
 
 def one_thread(n: int) -> float:
@@ -33,7 +34,9 @@ async def ready(n: int) -> float:
 
 async def async_ping_pong(n: int) -> float:
     there, back = Queue[int](1).async_q, Queue[int](1).async_q
-    return await drive_async.ping_pong(there.put, there.get, back.put, back.get, n)
+    return await drive_coro.ping_pong(
+        drive_async.together, there.put, there.get, back.put, back.get, n
+    )
 
 
 async def thread_to_task(n: int) -> float:

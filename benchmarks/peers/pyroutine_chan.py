@@ -1,5 +1,6 @@
 """py-routine (distribution pygo-routines, import pyroutine): threads and channels in Python."""
 
+import time
 from collections.abc import Iterable
 from functools import partial
 
@@ -7,6 +8,7 @@ from pyroutine import Chan, WaitGroup, aio
 
 import drive
 import drive_async
+import drive_coro
 
 
 def one_thread(n: int) -> float:
@@ -48,7 +50,8 @@ async def ready(n: int) -> float:
 
 async def async_ping_pong(n: int) -> float:
     there, back = Chan[int](), Chan[int]()
-    return await drive_async.ping_pong(
+    return await drive_coro.ping_pong(
+        drive_async.together,
         partial(aio.send, there),
         partial(aio.recv, there),
         partial(aio.send, back),
@@ -68,10 +71,20 @@ async def task_to_thread(n: int) -> float:
 
 
 def spawn(n: int) -> float:
-    def burst(size: int) -> None:
+    def burst() -> None:
         wg = WaitGroup()
-        for _ in range(size):
+        for _ in range(drive.BURST):
             wg.go(drive.tiny)
         wg.wait()
 
     return drive.bursts(burst, n)
+
+
+def sleep(n: int) -> float:
+    def nap_all() -> None:
+        wg = WaitGroup()
+        for _ in range(drive.SLEEPERS):
+            wg.go(time.sleep, drive.NAP)
+        wg.wait()
+
+    return drive.crowds(nap_all, n)

@@ -2,9 +2,12 @@
 
 import asyncio
 import queue
+from collections.abc import Callable, Coroutine
 from time import perf_counter
+from typing import Any
 
 import drive_async
+import drive_coro
 
 
 async def ready(n: int) -> float:
@@ -14,7 +17,9 @@ async def ready(n: int) -> float:
 
 async def ping_pong(n: int) -> float:
     there, back = asyncio.Queue[int](1), asyncio.Queue[int](1)
-    return await drive_async.ping_pong(there.put, there.get, back.put, back.get, n)
+    return await drive_coro.ping_pong(
+        drive_async.together, there.put, there.get, back.put, back.get, n
+    )
 
 
 async def bare_future(n: int) -> float:
@@ -70,3 +75,90 @@ async def task_to_thread_bounded(n: int) -> float:
         await loop.run_in_executor(None, q.put, value)
 
     return await drive_async.task_to_thread(put, q.get, n)
+
+
+async def stream(n: int) -> float:
+    q = asyncio.Queue[int](128)
+    return await drive_coro.stream(drive_async.together, q.put, q.get, n)
+
+
+def _make() -> tuple[drive_coro.APut, drive_coro.AGet]:
+    q = asyncio.Queue[int](1)
+    return q.put, q.get
+
+
+async def ring(n: int) -> float:
+    return await drive_coro.ring(drive_async.together, _make, n)
+
+
+async def _sieve() -> float:
+    tasks: list[asyncio.Task[None]] = []
+
+    def spawn(fn: Callable[..., Coroutine[Any, Any, None]], *args: object) -> None:
+        tasks.append(asyncio.create_task(fn(*args)))
+
+    taken = await drive_coro.sieve(spawn, _make)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return taken
+
+
+async def sieve(n: int) -> float:
+    return sum([await _sieve() for _ in range(n)])
+
+
+async def _nothing() -> None:
+    pass
+
+
+async def _burst(size: int) -> None:
+    async with asyncio.TaskGroup() as group:
+        for _ in range(size):
+            group.create_task(_nothing())
+
+
+async def spawn(n: int) -> float:
+    return await drive_coro.bursts(_burst, n, drive_coro.BURST)
+
+
+async def spawn_large(n: int) -> float:
+    return await drive_coro.bursts(_burst, n, drive_coro.LARGE_BURST)
+
+
+async def memory(n: int) -> float:
+    q = asyncio.Queue[int]()
+
+    async def park() -> None:
+        # The least a task can be: a coroutine of its own around the get would add 190 bytes.
+        for _ in range(drive_coro.CROWD):
+            asyncio.create_task(q.get())  # noqa: RUF006 - the queue holds it
+        await asyncio.sleep(0)
+
+    added = await drive_coro.memory(park, n)
+    for i in range(n + drive_coro.CROWD):
+        q.put_nowait(i)
+    await asyncio.sleep(0)
+    return added
+
+
+async def release(n: int) -> float:
+    # An Event is asyncio's way to release many at once. The count stands in for a TaskGroup, which
+    # would hold every task and a callback for each.
+    gate, all_left = asyncio.Event(), asyncio.Event()
+    left = n
+
+    async def visit() -> None:
+        nonlocal left
+        await gate.wait()
+        left -= 1
+        if left == 0:
+            all_left.set()
+
+    begin = perf_counter()
+    for _ in range(n):
+        asyncio.create_task(visit())  # noqa: RUF006 - the event holds it
+    await asyncio.sleep(0)
+    gate.set()
+    await all_left.wait()
+    return perf_counter() - begin

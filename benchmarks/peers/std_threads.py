@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
 
@@ -68,21 +69,37 @@ def ping_pong_queue(n: int) -> float:
     return drive.ping_pong(there.put, there.get, back.put, back.get, n)
 
 
-def spawn_thread(n: int) -> float:
-    def burst(size: int) -> None:
-        threads = [threading.Thread(target=drive.tiny) for _ in range(size)]
+def spawn_pool(n: int) -> float:
+    with ThreadPoolExecutor(8) as pool:
+
+        def burst() -> None:
+            wait([pool.submit(drive.tiny) for _ in range(drive.BURST)])
+
+        return drive.bursts(burst, n)
+
+
+def sleep_once(n: int) -> float:
+    """The floor: one nap in place of SLEEPERS of them."""
+    return drive.crowds(lambda: time.sleep(drive.NAP), n)
+
+
+def sleep_thread(n: int) -> float:
+    def nap_all() -> None:
+        threads = [
+            threading.Thread(target=time.sleep, args=(drive.NAP,)) for _ in range(drive.SLEEPERS)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
 
-    return drive.bursts(burst, n)
+    return drive.crowds(nap_all, n)
 
 
-def spawn_pool(n: int) -> float:
-    with ThreadPoolExecutor(8) as pool:
+def sleep_pool(n: int) -> float:
+    with ThreadPoolExecutor(drive.SLEEPERS) as pool:
 
-        def burst(size: int) -> None:
-            wait([pool.submit(drive.tiny) for _ in range(size)])
+        def nap_all() -> None:
+            wait([pool.submit(time.sleep, drive.NAP) for _ in range(drive.SLEEPERS)])
 
-        return drive.bursts(burst, n)
+        return drive.crowds(nap_all, n)

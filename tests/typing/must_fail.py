@@ -7,7 +7,22 @@ marked line that passes, fails the test.
 import asyncio
 from contextlib import AbstractContextManager
 
-from gochan import Chan, Goroutine, RecvChan, SendChan, WaitGroup, go, set_excepthook
+from gochan import (
+    Chan,
+    Goroutine,
+    RecvChan,
+    SendChan,
+    WaitGroup,
+    agosched,
+    aio,
+    go,
+    goexit,
+    gomaxprocs,
+    gosched,
+    num_goroutine,
+    run,
+    set_excepthook,
+)
 
 
 # ------------------------------------------------------------------ making channels
@@ -149,6 +164,10 @@ def count(text: str) -> int:
     return len(text)
 
 
+async def fetch(url: str) -> bytes:
+    return url.encode()
+
+
 def goroutines() -> str:
     go()  # E
     go(3)  # E
@@ -156,6 +175,12 @@ def goroutines() -> str:
     go(fn=count)  # E
     go(count, 3)  # E
     go(count, "abc", ties=2)  # E
+    go(fetch("/"))  # E
+    go(fetch, 3)  # E
+    go(fetch, "/", retries=2)  # E
+    text: Goroutine[str] = go(fetch, "/")  # E
+    print(text)
+    num_goroutine(True)  # E
     worker = go(count, "abc")
     worker.name = "other"  # E
     worker.join("soon")  # E
@@ -173,6 +198,53 @@ async def joining(worker: Goroutine[int]) -> str:
     worker.ajoin()  # E
     asyncio.create_task(worker)  # E
     return await worker  # E
+
+
+# ------------------------------------------------------------------ programs
+def programs() -> str:
+    run()  # E
+    run(3)  # E
+    run(main=fetch)  # E
+    run(fetch("/"))  # E
+    run(fetch, 3)  # E
+    run(count, 3)  # E
+    run(count, "abc", ties=2)  # E
+    page: str = run(fetch, "/")  # E
+    print(page)
+    return run(count, "abc")  # E
+
+
+def turns() -> None:
+    gosched(1)  # E
+    gomaxprocs("2")  # E
+    gomaxprocs(1.5)  # E
+    gomaxprocs(n=2)  # E
+    gomaxprocs(1, 2)  # E
+    count: str = gomaxprocs()  # E
+    print(count)
+
+
+def exiting() -> None:
+    goexit(1)  # E
+
+
+async def giving_way() -> None:
+    agosched()  # E
+    await agosched(1)  # E
+    await agosched(timeout=1)  # E
+    await gosched()  # E
+
+
+async def foreign() -> str:
+    aio(fetch("/"))  # E
+    await aio()  # E
+    await aio(3)  # E
+    await aio(fetch)  # E
+    await aio(fetch("/"), timeout=1)  # E
+    await aio(awaitable=fetch("/"))  # E
+    page: bytes = aio(fetch("/"))  # E
+    print(page)
+    return await aio(fetch("/"))  # E
 
 
 class MyGoroutine(Goroutine[int]): ...  # E
@@ -203,5 +275,9 @@ def wait_groups() -> None:
     wg.go()  # E
     wg.go(3)  # E
     wg.go(count, 3)  # E
+    wg.go(fetch, 3)  # E
+    wg.go(fetch("/"))  # E
+    text: str = wg.go(fetch, "/").result()  # E
+    print(text)
     wg.count = 1  # E
     wg.acquire()  # E

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, AsyncExitStack
 from datetime import timedelta
+from functools import partial
 from typing import Any, Literal, TypeVar, assert_type
 
 import gochan
@@ -21,8 +22,14 @@ from gochan import (
     WaitGroup,
     WaitGroupError,
     WouldBlock,
+    agosched,
+    aio,
     go,
+    goexit,
+    gomaxprocs,
+    gosched,
     num_goroutine,
+    run,
     set_excepthook,
 )
 
@@ -247,6 +254,76 @@ async def joining(worker: Goroutine[int]) -> None:
     assert_type(await asyncio.wait_for(worker, 1), int)
     assert_type(await asyncio.gather(worker, worker), tuple[int, int])
     assert_type(asyncio.create_task(worker.ajoin(1)), asyncio.Task[None])
+
+
+# A plain function that returns a coroutine: the goroutine's result is the coroutine's.
+def coroutine_goroutines(ch: Chan[int], shop: "Shop") -> None:
+    assert_type(go(lambda: fetch("/")), Goroutine[bytes])
+    assert_type(go(partial(fetch, "/")), Goroutine[bytes])
+    assert_type(go(ch.arecv, timeout=1), Goroutine[int])
+    assert_type(go(shop.price, "tea", cups=2), Goroutine[float])
+    assert_type(go(Shop.opened), Goroutine[Shop])
+    assert_type(WaitGroup().go(shop.price, "tea"), Goroutine[float])
+
+
+class Shop:
+    async def price(self, name: str, *, cups: int = 1) -> float:
+        return len(name) * cups / 2
+
+    @classmethod
+    async def opened(cls) -> "Shop":
+        return cls()
+
+
+# ------------------------------------------------------------------ programs
+def programs(shop: Shop) -> None:
+    assert_type(run(fetch, "/"), bytes)
+    assert_type(run(shop.price, "tea", cups=2), float)
+    assert_type(run(count, "abc", times=2), int)
+    assert_type(run(lambda: fetch("/")), bytes)
+    assert_type(run(partial(fetch, "/")), bytes)
+    assert_type(run(Chan[int]().arecv, timeout=timedelta(seconds=1)), int)
+
+
+def turns() -> None:
+    gosched()
+    assert_type(gomaxprocs(), int)
+    assert_type(gomaxprocs(2), int)
+    assert_type(gomaxprocs(None), int)
+
+
+async def giving_way() -> None:
+    await agosched()
+    assert_type(asyncio.create_task(agosched()), asyncio.Task[None])
+    asyncio.run(agosched())
+
+
+def exiting(word: str | None) -> int:
+    if word is None:
+        goexit()
+    # It does not come back, and both checkers know it.
+    return len(word)
+
+
+async def foreign(future: asyncio.Future[int], task: asyncio.Task[str]) -> None:
+    assert_type(await aio(fetch("/")), bytes)
+    assert_type(await aio(asyncio.sleep(0.1, "slept")), str)
+    assert_type(await aio(future), int)
+    assert_type(await aio(task), str)
+    assert_type(await asyncio.wait_for(aio(fetch("/")), 1), bytes)
+    operation: Coroutine[Any, Any, bytes] = aio(fetch("/"))
+    await operation
+
+
+async def numbers(upto: int) -> AsyncIterator[int]:
+    for n in range(upto):
+        await agosched()
+        yield n
+
+
+async def generating(sink: SendChan[int]) -> None:
+    async for n in numbers(3):
+        await sink.asend(n)
 
 
 def report(goroutine: Goroutine[Any], error: BaseException) -> None:

@@ -7,7 +7,7 @@
 mod common;
 
 use common::parties::{Plan, run};
-use common::{CloseOnPanic, Host, Late, RecvEnd, SendEnd};
+use common::{CloseOnPanic, Host, Late, RecvEnd, SendEnd, roles, runtime};
 use gochan_core::Channel;
 use std::sync::Arc;
 
@@ -53,4 +53,24 @@ fn ping_pong() {
     }
     there.close().unwrap();
     echo.join().unwrap();
+}
+
+/// Goroutines on several threads, with blocking calls and timeouts among them, while permits are taken away from them.
+#[test]
+fn goroutines_on_threads() {
+    for (permits, capacity, relays) in [(1, 0, 1), (2, 0, 1), (2, 3, 2), (4, 0, 4)] {
+        for rounds in [0, 10_000] {
+            runtime::run(roles::Plan {
+                permits,
+                capacity,
+                producers: 3,
+                relays,
+                consumers: 2,
+                blocking: 1,
+                sleepers: 2,
+                each: 2_000,
+                rounds,
+            });
+        }
+    }
 }

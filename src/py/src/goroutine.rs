@@ -41,6 +41,8 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 pub mod flag {
     /// Somebody has seen the error.
     pub const LOOKED: u8 = 1;
+    /// Its finalizer was called, which the interpreter notes in the object's memory.
+    pub const FINALIZED: u8 = 2;
     /// `goexit()` was called in it: every operation of gochan raises until it has ended.
     pub const EXITING: u8 = 4;
     /// It is the main of a `run()`: resumed by its own thread only.
@@ -697,6 +699,7 @@ unsafe extern "C" fn finalize(object: *mut ffi::PyObject) {
     Python::try_attach(|py| {
         // SAFETY: the slot is called with an instance of its type, which is alive.
         let goroutine = unsafe { Bound::from_borrowed_ptr(py, object).cast_into_unchecked::<Goroutine>() };
+        goroutine.get().set(flag::FINALIZED);
         if !goroutine.get().has_ended() {
             guard::with_error_aside(py, || coroutine::collected(&goroutine));
         } else if !goroutine.get().has(flag::LOOKED) {
@@ -709,19 +712,16 @@ unsafe extern "C" fn dealloc(object: *mut ffi::PyObject) {
     // SAFETY: called as `tp_dealloc` of this type, which has no subclasses, with a count of zero.
     unsafe {
         let this = Borrowed::from_ptr(Python::assume_attached(), object).cast_unchecked::<Goroutine>();
-        let needs_no_finalizer = {
-            let this = this.get();
-            let ending = this.ending.lock();
-            match &ending.end {
-                End::Value(_) => true,
-                End::Error(..) => this.has(flag::LOOKED),
-                End::Open => false,
-            }
+        let needs_no_finalizer = match &this.get().ending.lock().end {
+            End::Value(_) => true,
+            End::Error(..) => this.get().has(flag::LOOKED),
+            End::Open => false,
         };
         // A hook may keep the handle: then it lives.
         if !needs_no_finalizer && ffi::PyObject_CallFinalizerFromDealloc(object) != 0 {
             return;
         }
-        POOL.dealloc::<Goroutine>(object, |_| false, needs_no_finalizer);
+        let keep = !this.get().has(flag::FINALIZED);
+        POOL.dealloc::<Goroutine>(object, |_| false, keep);
     }
 }

@@ -7,6 +7,8 @@
 #![allow(dead_code)] // each test binary uses its own part of it
 
 pub mod parties;
+pub mod roles;
+pub mod runtime;
 pub mod world;
 
 use gochan_core::channel::{RecvStart, SendStart};

@@ -10,6 +10,19 @@ use gochan_core::sched::scheduler::{Permit, Progress, RunnerId};
 use gochan_core::sched::{CallQueue, Scheduler, Seat, Seats};
 use gochan_core::sys::atomic::{AtomicBool, Ordering};
 use gochan_core::sys::{Arc, Mutex, thread};
+use std::cell::Cell;
+
+#[cfg(loom)]
+use loom::thread_local;
+#[cfg(shuttle)]
+use shuttle::thread_local;
+#[cfg(not(any(loom, shuttle)))]
+use std::thread_local;
+
+thread_local! {
+    /// The permit this thread resumes jobs with.
+    static CURRENT: Cell<Option<Runner>> = Cell::new(None);
+}
 
 /// What a thread is called for.
 #[derive(Debug)]
@@ -31,7 +44,7 @@ pub type Runner = (Permit, RunnerId);
 
 /// Why a runner stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stop {
+enum Stop {
     /// It still has the permit.
     NothingReady,
     LostPermit,
@@ -47,10 +60,12 @@ pub trait Program: Send + Sync + Sized + 'static {
     const SPARES: bool;
 
     fn world(&self) -> &World<Self::Job, Self::Call>;
-    fn step(this: &Arc<Self>, runner: Runner, job: Self::Job);
+    fn step(this: &Arc<Self>, job: Self::Job);
     fn call(this: &Arc<Self>, call: Self::Call);
     /// Ends the waits whose time is up.
     fn expire_due(_this: &Arc<Self>) {}
+    /// One of the real threads panics. (A model ends by itself.)
+    fn thread_failed(&self) {}
 }
 
 #[derive(Debug)]
@@ -78,25 +93,24 @@ impl<J, C> World<J, C> {
         Some((self.steps.claim(me)?, me))
     }
 
-    /// Gives an order to a thread that is there; the monitor can start none. False: what was claimed for it is free again.
-    pub fn give_to_idle(&self, order: Order) -> bool {
+    /// Gives an order to a thread that sits there. Otherwise it comes to nothing, and what was claimed for it is free
+    /// again: true as the error if there are jobs, for which nobody was called because of that.
+    pub fn give_to_idle(&self, order: Order) -> Result<(), bool> {
         match self.seats.call(order) {
             Ok(parker) => {
                 parker.unpark();
-                true
+                Ok(())
             }
-            Err(Order::Run((permit, me))) => {
-                let _jobs_left = self.steps.release(permit, me);
-                false
-            }
-            Err(_) => false,
+            Err(Order::Run((permit, me))) => Err(self.steps.release(permit, me)),
+            Err(_) => Err(false),
         }
     }
 
     /// What the monitor does about a runner that has begun nothing since it came by the last time.
     pub fn rescue(&self, last: &mut Progress) {
         if let Some(permit) = self.steps.stuck(last) {
-            self.give_to_idle(Order::Rescue(permit, self.steps.position(permit)));
+            // With nobody there it has to wait.
+            let _ = self.give_to_idle(Order::Rescue(permit, self.steps.position(permit)));
         }
     }
 }
@@ -105,9 +119,22 @@ impl<J, C> World<J, C> {
 pub fn start<P: Program>(this: &Arc<P>, order: Order) {
     let thread = thread::spawn({
         let this = Arc::clone(this);
-        move || work(&this, order)
+        move || {
+            let _watch = Watch(&*this);
+            work(&this, order);
+        }
     });
     this.world().threads.lock().push(thread);
+}
+
+struct Watch<'a, P: Program>(&'a P);
+
+impl<P: Program> Drop for Watch<'_, P> {
+    fn drop(&mut self) {
+        if cfg!(not(any(loom, shuttle))) && std::thread::panicking() {
+            self.0.thread_failed();
+        }
+    }
 }
 
 /// Gives an order to an idle thread, or to a new one.
@@ -118,11 +145,21 @@ pub fn give<P: Program>(this: &Arc<P>, order: Order) {
     }
 }
 
-/// Queues a job: next, if this thread is a runner.
-pub fn ready<P: Program>(this: &Arc<P>, runner: Option<Runner>, job: P::Job) {
+/// Queues a job that was woken: next, if this thread is a runner.
+pub fn ready<P: Program>(this: &Arc<P>, job: P::Job) {
     let steps = &this.world().steps;
-    match runner {
+    match CURRENT.with(Cell::get) {
         Some((permit, me)) if steps.holds(permit, me) => steps.push_next(permit, job),
+        _ => steps.push_shared(job),
+    }
+    call_runner(this);
+}
+
+/// Queues a new job.
+pub fn ready_new<P: Program>(this: &Arc<P>, job: P::Job) {
+    let steps = &this.world().steps;
+    match CURRENT.with(Cell::get) {
+        Some((permit, me)) if steps.holds(permit, me) => steps.push(permit, job),
         _ => steps.push_shared(job),
     }
     call_runner(this);
@@ -200,7 +237,10 @@ fn serve<P: Program>(this: &Arc<P>, shift: Shift) {
 
 fn resume<P: Program>(this: &Arc<P>, seat: &Arc<Seat<Order>>, runner: Runner) -> Order {
     keep_a_spare(this);
-    match run(this, runner) {
+    CURRENT.with(|current| current.set(Some(runner)));
+    let stop = run(this, runner);
+    CURRENT.with(|current| current.set(None));
+    match stop {
         Stop::NothingReady => idle(this, seat, Some(runner)),
         Stop::LostPermit => {
             // It may have had jobs in its hands, on their way from one queue to another, when the one who has the permit
@@ -212,14 +252,14 @@ fn resume<P: Program>(this: &Arc<P>, seat: &Arc<Seat<Order>>, runner: Runner) ->
 }
 
 /// Resumes jobs with the permit until nothing is ready.
-pub fn run<P: Program>(this: &Arc<P>, (permit, me): Runner) -> Stop {
+fn run<P: Program>(this: &Arc<P>, (permit, me): Runner) -> Stop {
     let steps = &this.world().steps;
     loop {
         if !steps.holds(permit, me) {
             return Stop::LostPermit;
         }
         if let Some(job) = steps.next(permit) {
-            P::step(this, (permit, me), job);
+            P::step(this, job);
         } else {
             P::expire_due(this);
             if !steps.has_jobs() {
@@ -261,7 +301,7 @@ fn idle<P: Program>(this: &Arc<P>, seat: &Arc<Seat<Order>>, held: Option<Runner>
 pub fn close<P: Program>(this: &Arc<P>) {
     let world = this.world();
     world.closing.store(true, Ordering::SeqCst);
-    while world.give_to_idle(Order::Leave) {}
+    while world.give_to_idle(Order::Leave).is_ok() {}
     loop {
         let next = world.threads.lock().pop();
         let Some(thread) = next else { break };

@@ -1,6 +1,6 @@
 //! A day's work for the threads of a small world: jobs and calls that are numbers, each to be done once.
 
-use crate::common::world::{self, Program, Runner, World};
+use crate::common::world::{self, Program, World};
 use gochan_core::Parker;
 use gochan_core::sys::Arc;
 use gochan_core::sys::atomic::{AtomicUsize, Ordering};
@@ -13,20 +13,20 @@ pub struct Day {
     /// For a call that blocks until another one has come.
     pub bell: Parker,
     /// What a job does besides, and what a call does.
-    in_job: fn(&Arc<Day>, Runner, usize),
+    in_job: fn(&Arc<Day>, usize),
     in_call: fn(&Arc<Day>, usize),
 }
 
 impl Day {
     pub fn new(permits: usize, jobs: usize, calls: usize) -> Arc<Self> {
-        Self::with(permits, jobs, calls, |_, _, _| {}, |_, _| {})
+        Self::with(permits, jobs, calls, |_, _| {}, |_, _| {})
     }
 
     pub fn with(
         permits: usize,
         jobs: usize,
         calls: usize,
-        in_job: fn(&Arc<Day>, Runner, usize),
+        in_job: fn(&Arc<Day>, usize),
         in_call: fn(&Arc<Day>, usize),
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -72,8 +72,8 @@ impl Program for Day {
         &self.world
     }
 
-    fn step(this: &Arc<Self>, runner: Runner, job: usize) {
-        (this.in_job)(this, runner, job);
+    fn step(this: &Arc<Self>, job: usize) {
+        (this.in_job)(this, job);
         this.done(0, job);
     }
 

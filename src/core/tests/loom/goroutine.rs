@@ -221,7 +221,10 @@ fn a_peer_and_a_stray_wake() {
             let routine = routine.again();
             move || routine.wake()
         });
-        let sent = routine.1.channel.send_or_park_with(7, || panic!("a receiver waits"));
+        let sent = routine
+            .1
+            .channel
+            .send_or_park_with(7, || panic!("a receiver waits"));
         assert_eq!(sent, SendStart::Sent);
         stray.join().unwrap();
         assert_eq!(routine.end(), End::Value(7));

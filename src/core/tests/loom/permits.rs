@@ -14,7 +14,7 @@ fn a_push_while_the_runner_goes_idle() {
         let day = Day::new(1, 1, 0);
         let runner = day.world.claim().unwrap();
         world::start(&day, Order::Run(runner));
-        world::ready(&day, None, 0);
+        world::ready(&day, 0);
         Day::end(&day);
     });
 }
@@ -27,9 +27,9 @@ fn two_pushes_while_everybody_is_idle() {
         world::start(&day, Order::Wait);
         let other = thread::spawn({
             let day = Arc::clone(&day);
-            move || world::ready(&day, None, 1)
+            move || world::ready(&day, 1)
         });
-        world::ready(&day, None, 0);
+        world::ready(&day, 0);
         other.join().unwrap();
         Day::end(&day);
     });
@@ -64,9 +64,9 @@ fn a_push_while_the_idle_runner_is_called_for_something_else() {
         world::start(&day, Order::Run((permit, me)));
         let pusher = thread::spawn({
             let day = Arc::clone(&day);
-            move || world::ready(&day, None, 0)
+            move || world::ready(&day, 0)
         });
-        day.world.give_to_idle(Order::Rescue(permit, stuck));
+        let _ = day.world.give_to_idle(Order::Rescue(permit, stuck));
         pusher.join().unwrap();
         Day::end(&day);
     });
@@ -125,13 +125,13 @@ fn a_relieved_runner_stops() {
 #[test]
 fn a_job_made_ready_by_a_runner_calls_a_second_one() {
     bounded_model(|| {
-        let second = |day: &Arc<Day>, runner, job| {
+        let second = |day: &Arc<Day>, job| {
             if job == 0 {
-                world::ready(day, Some(runner), 1);
+                world::ready(day, 1);
             }
         };
         let day = Day::with(2, 2, 0, second, |_, _| {});
-        world::ready(&day, None, 0);
+        world::ready(&day, 0);
         Day::end(&day);
     });
 }

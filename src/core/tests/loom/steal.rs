@@ -12,7 +12,7 @@ fn each_once(mut taken: Vec<usize>, jobs: usize) {
     assert_eq!(taken, (0..jobs).collect::<Vec<_>>());
 }
 
-/// The owner pops and makes another job the next one, a thief takes from the line, or the next one if that is all.
+/// The owner pops and makes other jobs the next one, a thief takes from the line, or the next one if that is all.
 #[test]
 fn the_owner_and_a_thief() {
     model(|| {
@@ -30,11 +30,12 @@ fn the_owner_and_a_thief() {
         let mut taken = Vec::new();
         taken.extend(queue.pop());
         queue.push_next(2);
+        queue.push_next(3);
         taken.extend(queue.pop());
         taken.extend(thief.join().unwrap());
         taken.extend(std::iter::from_fn(|| queue.pop()));
         assert_eq!((queue.len(), queue.is_empty()), (0, true));
-        each_once(taken, 3);
+        each_once(taken, 4);
     });
 }
 

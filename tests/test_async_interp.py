@@ -1,0 +1,272 @@
+"""What the interpreter and its tools see of `async def` goroutines: tracing, stacks, threads."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import pytest
+
+import procs
+from gochan import Chan, agosched, go, run
+from parking import wait_until
+from scheduler import by_go, by_run, turns, under_a_deadline
+from watch import PATIENCE
+
+pytestmark = under_a_deadline
+
+# ---------------------------------------------------------------- hooks of tracers and profilers
+
+
+async def outer() -> int:
+    await agosched()
+    value = await inner()
+    await agosched()
+    return value + leaf()
+
+
+async def inner() -> int:
+    ch: Chan[int] = Chan()
+    go(ch.send, 1)
+    return await ch.arecv()
+
+
+def leaf() -> int:
+    return 1
+
+
+async def untraced() -> None:
+    await agosched()
+
+
+class Hook:
+    """A trace or profile function that notes what it is called for."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.lines: set[tuple[str, int]] = set()
+
+    def __call__(self, frame: FrameType, event: str, arg: object) -> Any:
+        if frame.f_code.co_filename == __file__:
+            if event == "call":
+                self.names.append(frame.f_code.co_name)
+            elif event == "line":
+                self.lines.add((frame.f_code.co_name, frame.f_lineno))
+        return self
+
+
+def lines_of(fn: Callable[..., Any]) -> set[tuple[str, int]]:
+    code = fn.__code__
+    numbers = {line for _, _, line in code.co_lines() if line and line > code.co_firstlineno}
+    return {(code.co_name, line) for line in numbers}
+
+
+@pytest.mark.parametrize("kind", ["settrace", "setprofile"])
+def test_hooks_of_the_threading_module_see_goroutines(kind: str) -> None:
+    """Coverage and debuggers set them. Runners that are there already take part as well."""
+    install = getattr(threading, kind)
+    before = threading.gettrace() if kind == "settrace" else threading.getprofile()
+    by_go(untraced)  # so that there is a runner by now, without the hook
+    hook = Hook()
+    install(hook)
+    try:
+        for _ in range(3):
+            assert go(outer).result(PATIENCE) == 2
+    finally:
+        install(before)
+    by_go(untraced)
+    # Each resumption is a call of its own, as the interpreter has it for every coroutine.
+    assert hook.names.count("leaf") == 3
+    assert hook.names.count("inner") >= 3
+    assert hook.names.count("outer") >= 3
+    assert "untraced" not in hook.names
+    if kind == "settrace":
+        assert lines_of(outer) | lines_of(inner) | lines_of(leaf) <= hook.lines
+
+
+@pytest.mark.parametrize("kind", ["settrace", "setprofile"])
+def test_a_hook_of_the_calling_thread_sees_main(kind: str) -> None:
+    install = getattr(sys, kind)
+    before = sys.gettrace() if kind == "settrace" else sys.getprofile()
+    hook = Hook()
+    install(hook)
+    try:
+        assert run(outer) == 2
+    finally:
+        install(before)
+    assert hook.names.count("leaf") == 1
+    assert {"outer", "inner"} <= set(hook.names)
+    if kind == "settrace":
+        assert lines_of(outer) | lines_of(inner) <= hook.lines
+
+
+def test_a_goroutines_own_hook_ends_with_it() -> None:
+    """Whoever comes next on that thread has asked for no tracing."""
+    hook = Hook()
+
+    async def sets_a_hook() -> int:
+        sys.settrace(hook)
+        return leaf()
+
+    def plain() -> int:
+        return leaf()
+
+    assert go(sets_a_hook).result(PATIENCE) == 1
+    assert hook.names == ["leaf"]
+    hook.names.clear()
+    for _ in range(20):
+        go(outer).result(PATIENCE)
+        go(plain).result(PATIENCE)
+    assert hook.names == []
+
+
+def test_a_tracer_as_coverage_has_one() -> None:
+    """The lines of a whole program: def and async goroutines, main, before and after each wait."""
+    finished = procs.run("""
+        import sys, threading
+
+        seen = set()
+
+        def tracer(frame, event, arg):
+            if frame.f_code.co_filename != "program":
+                return None
+            if event == "line":
+                seen.add(frame.f_lineno)
+            return tracer
+
+        source = '''
+        import time
+        from gochan import Chan, WaitGroup, agosched, go, run
+        a, b, c, wg = Chan(), Chan(), Chan(), WaitGroup()
+        def plain():
+            value = a.recv()
+            time.sleep(0.001)
+            b.send(value + 1)
+            return value
+        async def child():
+            value = await b.arecv()
+            await agosched()
+            async with wg:
+                await agosched()
+            return value
+        async def generator():
+            try:
+                yield await c.arecv()
+            finally:
+                await agosched()
+                wg.done()
+        async def main():
+            goroutines = [go(plain), go(child)]
+            wg.add()
+            await a.asend(1)
+            go(c.send, 3)
+            async for value in generator():
+                await agosched()
+            got = [await g for g in goroutines]
+            await agosched()
+            return got
+        assert run(main) == [1, 2]
+        '''
+        import ast, textwrap
+        source = textwrap.dedent(source)
+        code = compile(source, "program", "exec")
+        threading.settrace(tracer)
+        sys.settrace(tracer)
+        exec(code, {"__name__": "program"})
+        sys.settrace(None)
+        threading.settrace(None)
+        wanted = {node.lineno for node in ast.walk(ast.parse(source)) if isinstance(node, ast.stmt)}
+        wanted -= {node.lineno for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Try)}
+        print(sorted(wanted - seen))
+        """)
+    assert finished.ok() == "[]\n"
+
+
+# ---------------------------------------------------------------- stacks and threads
+
+
+def test_stacks_of_running_goroutines_can_be_seen() -> None:
+    """As faulthandler, py-spy and debuggers look at them."""
+    leave = threading.Event()
+
+    async def recognisable() -> None:
+        leave.wait(PATIENCE)
+
+    def seen() -> bool:
+        for frame in sys._current_frames().values():
+            walk: FrameType | None = frame
+            while walk is not None:
+                if walk.f_code.co_name == "recognisable":
+                    return True
+                walk = walk.f_back
+        return False
+
+    g = go(recognisable)
+    wait_until(seen, "its frame on a thread")
+    leave.set()
+    g.result(PATIENCE)
+
+
+def test_the_frames_of_a_goroutine_end_with_gochans_own() -> None:
+    """Nothing of whoever called go(), ran before, or comes next."""
+
+    async def stack() -> list[str]:
+        await agosched()
+        return [info.filename for info in inspect.stack(0)]
+
+    for _ in range(3):
+        mine, *below = go(stack).result(PATIENCE)
+        assert mine == __file__
+        assert __file__ not in below
+
+
+@pytest.mark.parametrize("start", [by_go, by_run])
+def test_threading_works_in_goroutines(start: Callable[[Any], Any]) -> None:
+    async def look() -> tuple[bool, bool]:
+        await agosched()
+        local = threading.local()
+        local.x = 1
+        thread = threading.current_thread()
+        assert thread.is_alive()
+        assert thread.ident == threading.get_ident()
+        return thread is threading.main_thread(), hasattr(local, "x")
+
+    async def main() -> tuple[bool, bool]:
+        assert (await go(look))[1]
+        return await look()
+
+    assert start(main) == (start is by_run, True)
+
+
+def test_no_dummy_threads_are_left_behind() -> None:
+    """What threading.current_thread() leaves of a foreign thread must not pile up."""
+
+    async def look() -> None:
+        threading.current_thread()
+        await agosched()
+
+    before = threading.active_count()
+    for _ in range(50):
+        go(look).result(PATIENCE)
+        run(look)
+    assert threading.active_count() <= before + 5
+
+
+def test_locals_of_a_suspended_goroutine_are_its_own() -> None:
+    async def count(n: int) -> list[int]:
+        mine = []
+        for i in range(n):
+            mine.append(i)
+            await turns(i % 3)
+        return mine
+
+    async def main() -> None:
+        for i, g in enumerate([go(count, i) for i in range(50)]):
+            assert await g == list(range(i))
+
+    by_go(main)
+    by_run(main)
