@@ -182,7 +182,8 @@ fn expire_after(goroutine: &Bound<'_, Goroutine>, extra: Option<&Arc<ValueWaiter
     let at = Monotonic.now().saturating_add(span);
     let (key, is_first) = world::get().timers.add(at, expiry);
     if is_first {
-        monitor::watch();
+        // Somebody has to be there when it is due: not every thread that waits here sees to timeouts.
+        world::keep_a_spare(goroutine.py());
     }
     key
 }

@@ -12,12 +12,14 @@ use crate::current::{self, Running};
 use crate::deferred;
 use crate::exit;
 use crate::goroutine::{Body, Goroutine, flag};
+use crate::goroutine_wait;
 use crate::guard;
 use crate::hooks::Hooks;
 use crate::host;
 use crate::scope::Scope;
 use crate::spawn::{self, Kind};
-use gochan_core::clock::{Clock, Monotonic};
+use crate::world;
+use gochan_core::clock::{Clock, Instant, Monotonic};
 use gochan_core::parker::Parker;
 use gochan_core::sched::park_word::Standing;
 use gochan_core::sys::Arc;
@@ -168,10 +170,14 @@ impl<'py> Home<'_, 'py> {
         announce::detach(py, || {
             deferred::flush();
             if !parker.poll() {
-                parker.park(look.then(|| Monotonic.now().saturating_add(LOOK)));
+                let next_look = look.then(|| Monotonic.now().saturating_add(LOOK));
+                let timer = world::get().timers.earliest();
+                parker.park(Some(next_look.unwrap_or(Instant::NEVER).min(timer)));
             }
         });
         deferred::pass_on();
+        // Main's own, perhaps; and nobody else may be awake.
+        goroutine_wait::expire_due();
         py.check_signals()
     }
 }
