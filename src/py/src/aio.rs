@@ -64,12 +64,11 @@ fn event_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     let new = START.import(py, "gochan._aio", "start")?.call0()?;
     let first = {
         let mut slot = LOOP.lock();
-        match &*slot {
-            Some(first) => Some(first.clone_ref(py)),
-            None => {
-                *slot = Some(new.clone().unbind());
-                None
-            }
+        if slot.is_none() {
+            *slot = Some(new.clone().unbind());
+            None
+        } else {
+            slot.as_ref().map(|first| first.clone_ref(py))
         }
     };
     match first {

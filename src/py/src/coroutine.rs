@@ -440,7 +440,7 @@ pub fn is_goexit(py: Python<'_>, error: &Bound<'_, PyAny>) -> bool {
 }
 
 fn goexit_error(py: Python<'_>) -> PyErr {
-    match goexit_class(py).and_then(|class| class.call0()) {
+    match goexit_class(py).and_then(PyAnyMethods::call0) {
         Ok(error) => PyErr::from_value(error),
         Err(error) => error,
     }

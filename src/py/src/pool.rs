@@ -40,6 +40,7 @@ impl Pool {
 
     /// A new object with `value` in it.
     #[inline]
+    #[allow(clippy::cast_ptr_alignment)] // as below
     pub fn make<'py, T: PyClass + Into<pyo3::PyClassInitializer<T>>>(
         &self,
         py: Python<'py>,
@@ -82,6 +83,7 @@ impl Pool {
     /// holds nothing that a drop would give back. An object whose finalizer was called is not kept: that is noted in
     /// its memory, and it is not called again.
     #[inline]
+    #[allow(clippy::cast_ptr_alignment)] // offsets within an object, which the interpreter keeps aligned
     pub unsafe fn dealloc<T: PyClass>(
         &self,
         object: *mut ffi::PyObject,

@@ -38,6 +38,7 @@ const LOOK: Duration = Duration::from_millis(40);
 /// KeyboardInterrupt in main. RuntimeError inside of a goroutine or of a running event loop.
 #[pyfunction]
 #[pyo3(signature = (main, /, *args, **kwargs))]
+#[allow(clippy::needless_pass_by_value)] // as PyO3 gives them
 pub fn run(
     main: &Bound<'_, PyAny>,
     args: Bound<'_, PyTuple>,

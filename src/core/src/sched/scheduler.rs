@@ -167,11 +167,11 @@ impl<J> Scheduler<J> {
         if let Some(job) = place.queue.pop() {
             return Some(job);
         }
-        self.from_elsewhere(permit)
+        self.look_elsewhere(permit)
     }
 
     #[cold]
-    fn from_elsewhere(&self, permit: Permit) -> Option<J> {
+    fn look_elsewhere(&self, permit: Permit) -> Option<J> {
         let mine = &self.places[permit.0].queue;
         let fair = self.shared.len().div_ceil(self.places.len());
         let mut jobs = self.shared.take_some(fair.min(BATCH));
@@ -248,13 +248,11 @@ mod tests {
         let me = sched.register();
         let permit = sched.claim(me).unwrap();
         sched.push_shared("shared");
-        let turns = (1..)
-            .find(|_| {
-                sched.push_next(permit, "mine");
-                sched.next(permit) == Some("shared")
-            })
-            .unwrap();
-        assert!(turns <= SHARED_FIRST, "{turns}");
+        let came = (0..SHARED_FIRST).any(|_| {
+            sched.push_next(permit, "mine");
+            sched.next(permit) == Some("shared")
+        });
+        assert!(came);
     }
 
     #[test]

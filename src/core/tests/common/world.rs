@@ -5,6 +5,8 @@
 //! one is needed. What is done here in which order is what the models check, so it has to stay as `world.rs`,
 //! `threads.rs`, `runner.rs` and `monitor.rs` of the binding do it, on a build without the GIL.
 
+#![allow(clippy::missing_const_for_thread_local)] // the macros of loom and shuttle know no `const`
+
 use gochan_core::sched::calls::{Call, Shift};
 use gochan_core::sched::scheduler::{Permit, Progress, RunnerId};
 use gochan_core::sched::{CallQueue, Scheduler, Seat, Seats};
