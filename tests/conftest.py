@@ -37,7 +37,7 @@ HOSTS = ["thread", "main", *LOOPS, "goroutine", "run"]
 # more threads, or more goroutines. "loop", "thread" and "goroutine" are elsewhere in the process.
 PAIRS = [(name, "same") for name in HOSTS]
 PAIRS += [(name, "thread") for name in (*LOOPS, "goroutine", "run")]
-PAIRS += [(name, "goroutine") for name in ("thread", "main", *LOOPS)]
+PAIRS += [(name, "goroutine") for name in ("thread", *LOOPS)]
 LOOPS_ELSEWHERE = ("thread", "asyncio", "goroutine")
 PAIRS += [(name, f"{loop} elsewhere") for name in LOOPS_ELSEWHERE for loop in LOOPS]
 if "uvloop" in LOOPS:

@@ -12,7 +12,7 @@ use crate::world::{self, Order};
 use gochan_core::clock::{Clock, Instant, Monotonic};
 use gochan_core::parker::Parker;
 use gochan_core::sched::scheduler::Progress;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
 use std::time::Duration;
 
 /// A spare is called for a runner that is stuck for one to two of these. The GIL's switch interval comes on top.
@@ -78,6 +78,8 @@ static NOW: AtomicU64 = AtomicU64::new(0);
 #[inline]
 pub fn watch() {
     let monitor = get();
+    // Between what there is to look after and the look at the monitor: it does the same the other way round.
+    fence(Ordering::SeqCst);
     if monitor.state.load(Ordering::SeqCst) != TICKING {
         monitor.start_or_wake();
     }
@@ -114,6 +116,10 @@ impl Monitor {
                 return;
             }
             let world = world::get();
+            if world.calls.waiting() != 0 {
+                idle = 0;
+                world::call_server_detached();
+            }
             let timer = world.timers.earliest();
             let now = Monotonic.now();
             NOW.store(now.as_nanos(), Ordering::Relaxed);
@@ -141,8 +147,9 @@ impl Monitor {
             }
             idle = 0;
             self.state.store(ASLEEP, Ordering::SeqCst);
+            fence(Ordering::SeqCst);
             // Something between the look above and the store saw TICKING and did not ring.
-            if !world.steps.is_running() && !world.steps.has_jobs() {
+            if !world.steps.is_running() && !world.steps.has_jobs() && world.calls.waiting() == 0 {
                 let timer = world.timers.earliest();
                 self.bell.park((timer != Instant::NEVER).then_some(timer));
             }

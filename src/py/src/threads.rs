@@ -187,12 +187,16 @@ fn idle(py: Python<'_>, held: Option<(Permit, RunnerId)>) -> Option<Order> {
     let seat = Arc::new(Seat::new());
     world.seats.enter(&seat);
     if let Some((permit, me)) = held {
-        if world.steps.release(permit, me) && world.seats.leave(&seat) {
-            return match world.steps.claim(me) {
-                Some(permit) => Some(Order::Run(permit, me)),
-                // Somebody else has it, and sees to the jobs.
-                None => idle(py, None),
-            };
+        if world.steps.release(permit, me) {
+            if world.seats.leave(&seat) {
+                return match world.steps.claim(me) {
+                    Some(permit) => Some(Order::Run(permit, me)),
+                    // Somebody else has it, and sees to the jobs.
+                    None => idle(py, None),
+                };
+            }
+            // Called for something else at this very moment: then somebody else sees to the jobs.
+            world::call_runner(py);
         }
     }
     announce::detach(py, || wait_for_order(&seat, &world.seats))

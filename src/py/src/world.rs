@@ -250,9 +250,14 @@ fn give(py: Python<'_>, order: Order) -> PyResult<()> {
 pub fn undo(order: &Order) {
     match order {
         Order::Run(permit, me) => {
+            // Jobs that are left are seen by the monitor, which looks for threads as long as there are some.
             let _ = get().steps.release(*permit, *me);
+            monitor::watch();
         }
-        Order::Serve => get().calls.nobody_comes(),
+        Order::Serve => {
+            get().calls.nobody_comes();
+            monitor::watch();
+        }
         Order::Rescue(..) | Order::Wait => {}
     }
 }
@@ -291,6 +296,13 @@ pub fn call_runner_detached() {
         return;
     };
     give_detached(Order::Run(permit, me));
+}
+
+/// Calls an idle thread for functions that wait, when nobody was to be had for them before. Not attached.
+pub fn call_server_detached() {
+    if get().calls.call_again() == Call::Server {
+        give_detached(Order::Serve);
+    }
 }
 
 /// As [`give`], for a thread that is not attached and can start none.

@@ -102,6 +102,11 @@ impl<J> CallQueue<J> {
         Shift(state.shift)
     }
 
+    /// Asks for a server again, if jobs wait and nobody was to be had for them.
+    pub fn call_again(&self) -> Call {
+        self.state.lock().call()
+    }
+
     /// The server that was called does not come.
     pub fn nobody_comes(&self) {
         self.state.lock().called = false;
@@ -177,6 +182,9 @@ mod tests {
         let shift = queue.begin();
         assert_eq!(queue.next(shift), Some((1, Call::Nobody)));
         assert_eq!(queue.push(2), Call::Server);
+        queue.nobody_comes();
+        assert_eq!(queue.call_again(), Call::Server, "asked again");
+        assert_eq!(queue.call_again(), Call::Nobody, "one is on its way");
         queue.nobody_comes();
         assert_eq!(queue.push(3), Call::Server, "asked again");
         assert_eq!(queue.take_back(|&job| job == 3), Some(3));

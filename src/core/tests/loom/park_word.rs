@@ -95,3 +95,56 @@ fn two_wakers() {
         goroutine.check_ended();
     });
 }
+
+/// Nobody can reach a goroutine any more, they think, and end it, while a wake comes after all: it is resumed or ended, not both,
+/// and who ends it has seen its steps.
+#[test]
+fn resumed_or_retired() {
+    model(|| {
+        let goroutine = Goroutine::new(1);
+        goroutine.drive();
+        let waker = thread::spawn({
+            let goroutine = Arc::clone(&goroutine);
+            move || {
+                set(&goroutine.messages[0]);
+                let resumed = goroutine.word.wake() && goroutine.word.start();
+                if resumed {
+                    assert_eq!(goroutine.steps.load(Ordering::Relaxed), 1);
+                }
+                resumed
+            }
+        });
+        let retired = goroutine.word.retire();
+        let resumed = waker.join().unwrap();
+        assert!(retired != resumed, "by one of the two");
+        assert!(!goroutine.word.start() && !goroutine.word.retire());
+    });
+}
+
+/// Two who end it: one of them does, when the step before is over, and sees it.
+#[test]
+fn retired_once() {
+    model(|| {
+        let goroutine = Goroutine::new(1);
+        let retire = |goroutine: &Goroutine| {
+            let retired = goroutine.word.retire();
+            if retired {
+                let steps = goroutine.steps.load(Ordering::Relaxed);
+                assert_eq!(steps, goroutine.resumed.load(Ordering::Relaxed));
+            }
+            retired
+        };
+        let other = thread::spawn({
+            let goroutine = Arc::clone(&goroutine);
+            move || retire(&goroutine)
+        });
+        let runs = goroutine.word.start();
+        if runs {
+            goroutine.resumed.store(1, Ordering::Relaxed);
+            goroutine.steps.store(1, Ordering::Relaxed);
+            assert!(goroutine.word.park());
+        }
+        let here = retire(&goroutine);
+        assert!(here != other.join().unwrap(), "by one of the two");
+    });
+}
