@@ -180,8 +180,9 @@ def test_who_gave_up_is_not_in_the_queue(start: Start) -> None:
         ch: Chan[int] = Chan()
         receivers = []
         for i in range(9):
-            receivers.append(go(receive, ch, 0.02 if i % 3 == 1 else None))
-            await parked(ch, receivers=i + 1)
+            g = go(receive, ch, 0.02 if i % 3 == 1 else None)
+            receivers.append(g)
+            await until(lambda g=g: g.state in {"waiting", "done"}, g)  # type: ignore[misc]
         await parked(ch, receivers=6)
         for i in range(6):
             ch.send_nowait(i)

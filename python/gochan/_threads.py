@@ -44,7 +44,7 @@ def leave_runner(before: Any) -> None:
 
 
 def refresh_hooks() -> None:
-    """A runner may be one for hours: debuggers come and go, and goroutines set hooks of their own."""
+    """A runner may be one for hours: debuggers come and go, goroutines set hooks of their own."""
     _untrace()
     _trace_as_threading_would()
 
@@ -58,8 +58,9 @@ def _untrace() -> None:
 
 def _close_asyncgen(generator: AsyncGenerator[Any, Any]) -> None:
     """Closes an async generator that was dropped before its end, in a goroutine: it may await."""
-    if generator.ag_running:
-        # Its consumer was closed in the middle of a step, which up to 3.12 leaves it so: nothing can close it.
+    if getattr(generator, "ag_running", False):
+        # Its consumer was closed in the middle of a step, which up to 3.12 leaves it so:
+        # nothing can close it.
         return
     from gochan._gochan import go
 
