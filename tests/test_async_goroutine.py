@@ -269,10 +269,10 @@ def test_the_time_of_a_wait_begins_anew_with_each_wait() -> None:
 
     g = go(worker)
     wait_waiting(g)
-    wait_until(lambda: waited() >= 0.3, "a third of a second")
+    wait_until(lambda: waited() >= 0.5, "half a second")
     ch.send(1)
     wait_waiting(g)
-    assert waited() < 0.3
+    assert waited() < 0.5
     ch.close()
     g.join(PATIENCE)
 

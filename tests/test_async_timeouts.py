@@ -68,23 +68,6 @@ def test_many_timeouts_run_out(start: Start) -> None:
     assert early == []
 
 
-def test_they_run_out_in_their_order() -> None:
-    """Seconds apart by much more than a turn takes, begun in the opposite order."""
-    order: list[int] = []
-
-    async def waits(i: int) -> None:
-        with pytest.raises(TimeoutError):
-            await Chan[int]().arecv(timeout=0.03 * (i + 1))
-        order.append(i)
-
-    async def main() -> None:
-        for g in [go(waits, i) for i in reversed(range(4))]:
-            await g
-
-    by_go(main)
-    assert order == [0, 1, 2, 3]
-
-
 @on_each_start
 def test_a_value_that_comes_in_time_wins(start: Start) -> None:
     """A long limit is in nobody's way: thousands of them, all served, and main ends at once."""
