@@ -244,35 +244,6 @@ for _ in range(15):
     assert finished.ok() == ""
 
 
-def test_finally_blocks_of_the_parents_goroutines_are_the_parents() -> None:
-    """The child has inherited the coroutines, not the work: it must not clean up after them."""
-    finished = procs.run(
-        SETUP
-        + """
-import gc
-ch, mine = Chan(), os.getpid()
-async def wait(channel):
-    try:
-        await channel.arecv()
-    finally:
-        print("parent" if os.getpid() == mine else "child", flush=True)
-reached = go(wait, ch)
-async def start():
-    lost = go(wait, Chan())
-    wait_waiting(reached, lost)
-gc.disable()
-go(start).join(20)
-
-def child():
-    gc.collect()
-    works()
-
-in_child(child)
-"""
-    )
-    assert finished.ok() == "parent\nparent\n"
-
-
 def test_a_child_that_exits_with_goroutines_of_its_own() -> None:
     finished = procs.run(
         SETUP

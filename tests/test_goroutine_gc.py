@@ -299,7 +299,10 @@ def test_lost_while_main_is_running() -> None:
 
 
 def test_abandoned_by_run() -> None:
-    """That is how they were meant to end: they are freed without a word."""
+    """That is how they were meant to end: they are freed without a word.
+
+    Those in the queue of a channel that lives on stay there until a peer meets them, and take nothing.
+    """
     nodes: list[weakref.ref[Node]] = []
     held = Chan[int]()
 
@@ -313,12 +316,13 @@ def test_abandoned_by_run() -> None:
 
     with listening() as said, alarm(PATIENCE):
         run(main)
+        collect_until(lambda: all(ref() is None for ref in nodes[:2]), "freed")
+        with pytest.raises(WouldBlock):
+            held.send_nowait(1)
+        wait_parked(held)
         collect_until(lambda: all(ref() is None for ref in nodes), "freed")
         assert len(nodes) == 4
         assert said() == []
-    wait_parked(held)
-    with pytest.raises(WouldBlock):
-        held.send_nowait(1)
 
 
 def test_the_handle_keeps_it() -> None:

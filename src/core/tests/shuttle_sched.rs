@@ -10,8 +10,8 @@ use common::roles::Plan;
 use common::runtime::run;
 
 /// Schedules per plan.
-const RANDOM: usize = 200;
-const PRIORITISED: usize = 150;
+const RANDOM: usize = 1_000;
+const PRIORITISED: usize = 600;
 /// How many forced changes of priority a schedule of `check_pct` has.
 const DEPTH: usize = 4;
 

@@ -305,7 +305,7 @@ fn report_lost(goroutine: &Bound<'_, Goroutine>, waits: Option<String>) {
         this.full_name(py),
         this.start_site(py)
     );
-    if let Err(error) = warn(goroutine, &text) {
+    if let Err(error) = warn(py, &text) {
         guard::raise_later(py, error, Some(goroutine.as_any()));
     }
 }
@@ -375,16 +375,12 @@ fn close_soon(goroutine: &Bound<'_, Goroutine>) {
     unsafe { ffi::Py_AddPendingCall(Some(close_later), std::ptr::null_mut()) };
 }
 
-fn warn(goroutine: &Bound<'_, Goroutine>, text: &str) -> PyResult<()> {
-    let py = goroutine.py();
+fn warn(py: Python<'_>, text: &str) -> PyResult<()> {
     let warn = py.import("warnings")?.getattr("warn")?;
     let (text, one) = (text.into_pyobject(py)?, 1_i32.into_pyobject(py)?);
     let kind = py.get_type::<PyResourceWarning>();
-    guard::call(
-        &warn,
-        [text.as_any(), kind.as_any(), one.as_any(), goroutine.as_any()],
-    )
-    .map(drop)
+    // Without the goroutine as its source: whoever records warnings would keep it alive.
+    guard::call(&warn, [text.as_any(), kind.as_any(), one.as_any()]).map(drop)
 }
 
 /// Ends a goroutine that nobody will resume any more: its `finally` blocks run, and can not wait.

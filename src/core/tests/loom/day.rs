@@ -12,6 +12,9 @@ pub struct Day {
     all_done: Parker,
     /// For a call that blocks until another one has come.
     pub bell: Parker,
+    /// Somebody's permit was taken over, and whether he knows.
+    pub relieved: AtomicUsize,
+    pub knows: AtomicUsize,
     /// What a job does besides, and what a call does.
     in_job: fn(&Arc<Day>, usize),
     in_call: fn(&Arc<Day>, usize),
@@ -35,6 +38,8 @@ impl Day {
             left: AtomicUsize::new(jobs + calls),
             all_done: Parker::new(),
             bell: Parker::new(),
+            relieved: AtomicUsize::new(0),
+            knows: AtomicUsize::new(0),
             in_job,
             in_call,
         })

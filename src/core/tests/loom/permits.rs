@@ -3,7 +3,7 @@
 use crate::common::world::{self, Order};
 use crate::day::Day;
 use crate::{bounded_model, model, narrow_model};
-use gochan_core::sys::atomic::{AtomicUsize, Ordering};
+use gochan_core::sys::atomic::Ordering;
 use gochan_core::sys::{Arc, thread};
 
 /// A job from outside, and a runner that finds nothing, gives its permit back and sits down: it takes the job along, or it is
@@ -87,36 +87,47 @@ fn a_permit_is_taken_over_while_jobs_are_run() {
     });
 }
 
-/// A runner that was relieved begins nothing more once it can know, and does not give away what is not its own any more.
+/// A runner that was relieved begins nothing more once it can know.
 #[test]
 fn a_relieved_runner_stops() {
     bounded_model(|| {
-        let day = Day::new(1, 3, 0);
+        let in_job = |day: &Arc<Day>, _| {
+            // Only the runner is here.
+            assert_eq!(
+                day.knows.load(Ordering::Relaxed),
+                0,
+                "it was relieved, and goes on"
+            );
+            let knows = day.relieved.load(Ordering::Acquire);
+            day.knows.store(knows, Ordering::Relaxed);
+        };
+        let day = Day::with(1, 3, 0, in_job, |_, _| {});
         let (permit, me) = day.world.claim().unwrap();
         (0..3).for_each(|job| day.world.steps.push(permit, job));
+        world::start(&day, Order::Run((permit, me)));
+        day.world.steps.take_over(permit, day.world.steps.register());
+        day.relieved.store(1, Ordering::Release);
+        world::close(&day);
+    });
+}
+
+/// A runner that was relieved does not give away what is not its own any more.
+#[test]
+fn a_permit_that_was_taken_over_stays_where_it_is() {
+    model(|| {
+        let day = Day::new(1, 0, 0);
+        let (permit, me) = day.world.claim().unwrap();
         let spare = day.world.steps.register();
-        let relieved = Arc::new(AtomicUsize::new(0));
         let runner = thread::spawn({
-            let (day, relieved) = (Arc::clone(&day), Arc::clone(&relieved));
+            let day = Arc::clone(&day);
             move || {
-                let steps = &day.world.steps;
-                let mut knows = false;
-                // As `world::run`; what its look at the permit must tell is known here by other means.
-                while steps.holds(permit, me) {
-                    assert!(!knows, "it was relieved, and goes on");
-                    knows = relieved.load(Ordering::Acquire) == 1;
-                    if steps.next(permit).is_none() {
-                        break;
-                    }
-                }
-                if knows {
-                    let _jobs_left = steps.release(permit, me);
-                    assert!(steps.holds(permit, spare), "it gave away what was not its own");
-                }
+                let knows = day.relieved.load(Ordering::Acquire) == 1;
+                assert!(!day.world.steps.release(permit, me), "there is no job");
+                assert!(!knows || day.world.steps.holds(permit, spare));
             }
         });
         day.world.steps.take_over(permit, spare);
-        relieved.store(1, Ordering::Release);
+        day.relieved.store(1, Ordering::Release);
         runner.join().unwrap();
     });
 }
