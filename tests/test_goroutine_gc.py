@@ -301,7 +301,8 @@ def test_lost_while_main_is_running() -> None:
 def test_abandoned_by_run() -> None:
     """That is how they were meant to end: they are freed without a word.
 
-    Those in the queue of a channel that lives on stay there until a peer meets them, and take nothing.
+    Those in the queue of a channel that lives on stay there until a peer meets them,
+    and take nothing.
     """
     nodes: list[weakref.ref[Node]] = []
     held = Chan[int]()

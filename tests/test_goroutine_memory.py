@@ -10,7 +10,7 @@ import procs
 
 PROGRAM = """
 import gc, os, sys, warnings
-from gochan import Chan, WaitGroup, WouldBlock, agosched, aio, go, goexit, run
+from gochan import Chan, WaitGroup, agosched, aio, go, goexit, run
 from parking import wait_parked
 
 warnings.simplefilter("ignore")
@@ -156,26 +156,6 @@ def thousand():
         run(main)
 """,
         20,
-    ),
-    "abandoned by run": (
-        """
-held = Chan()
-async def waits(ch):
-    await ch.arecv()
-async def main():
-    for ch in (held, Chan()):
-        for _ in range(500):
-            go(waits, ch)
-    await agosched()
-def thousand():
-    run(main)
-    # They stay in the queue of a channel that lives on until a peer meets them there.
-    try:
-        held.send_nowait(1)
-    except WouldBlock:
-        pass
-""",
-        50,
     ),
     "in aio": (
         """
