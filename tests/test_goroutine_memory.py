@@ -34,8 +34,8 @@ after = resident(), sys.getallocatedblocks()
 bytes_each = (after[0] - before[0]) / many
 blocks_each = (after[1] - before[1]) / many
 print(f"{{bytes_each:.1f}} bytes and {{blocks_each:.3f}} blocks each")
-# The smallest thing that could be left of one is a block, of 16 bytes and more.
-assert bytes_each < {bytes_each} and blocks_each < 0.05, (before, after)
+# The smallest thing that could be left of each is a block; some of the last few may be on their way.
+assert bytes_each < {bytes_each} and blocks_each < 0.5, (before, after)
 """
 
 JOINED = """

@@ -257,69 +257,109 @@ enum CallStep {
     TakeBack(Index),
     /// A server that was called comes.
     Begin,
-    /// One of all servers, in its shift or after it, comes back from its call and asks for the next.
-    Back(Index),
+    /// No thread was to be had for it.
+    NobodyComes,
+    /// The monitor comes by.
+    CallAgain,
+    /// One of the servers that are there asks for a call, or comes back from one.
+    Server(Index),
 }
 
 fn call_step() -> impl Strategy<Value = CallStep> {
     prop_oneof![
-        4 => Just(CallStep::Push),
-        1 => any::<Index>().prop_map(CallStep::TakeBack),
-        2 => Just(CallStep::Begin),
-        5 => any::<Index>().prop_map(CallStep::Back),
+        8 => Just(CallStep::Push),
+        2 => any::<Index>().prop_map(CallStep::TakeBack),
+        6 => Just(CallStep::Begin),
+        1 => Just(CallStep::NobodyComes),
+        1 => Just(CallStep::CallAgain),
+        12 => any::<Index>().prop_map(CallStep::Server),
     ]
 }
 
-/// Calls are given out in the order in which they were pushed, to the server that came last only; and while some wait, a server is
-/// on its way.
+/// The line of calls, and who is there for it.
+#[derive(Debug, Default)]
+struct CallModel {
+    line: VecDeque<usize>,
+    /// A server is on its way.
+    called: bool,
+    /// None was to be had, and nobody has asked for one since.
+    refused: bool,
+    /// The one that came last, and whether it is between two calls: if it is still there.
+    active: Option<(Shift, bool)>,
+    /// Those before it, who do not know yet.
+    relieved: Vec<Shift>,
+}
+
+impl CallModel {
+    fn is_between(&self) -> bool {
+        self.active.is_some_and(|(_, between)| between)
+    }
+
+    /// What has to be answered to who pushes, or leaves calls behind.
+    fn call(&mut self) -> Call {
+        self.refused = false;
+        if self.line.is_empty() || self.called || self.is_between() {
+            return Call::Nobody;
+        }
+        self.called = true;
+        Call::Server
+    }
+}
+
+/// Calls are given out in the order in which they were pushed, to the server that came last only. While some wait it is between two
+/// calls, or one is on its way, and never two.
 fn calls(script: &[CallStep]) {
-    let real = CallQueue::new();
-    let mut line: VecDeque<usize> = VecDeque::new();
-    let mut servers: Vec<Shift> = Vec::new();
-    let mut called = false;
-    let note = |called: &mut bool, call: Call| {
-        assert!(call == Call::Nobody || !*called, "one at a time is called");
-        *called |= call == Call::Server;
-    };
+    let (real, mut model) = (CallQueue::new(), CallModel::default());
     for (made, step) in script.iter().enumerate() {
-        let mut asks = None;
         match step {
             CallStep::Push => {
-                line.push_back(made);
-                note(&mut called, real.push(made));
+                model.line.push_back(made);
+                assert_eq!(real.push(made), model.call());
             }
-            CallStep::TakeBack(pick) if !line.is_empty() => {
-                let job = line.remove(pick.index(line.len())).unwrap();
-                assert_eq!(real.take_back(|&other| other == job), Some(job));
+            CallStep::TakeBack(pick) if !model.line.is_empty() => {
+                let job = model.line.remove(pick.index(model.line.len()));
+                assert_eq!(real.take_back(|&other| Some(other) == job), job);
             }
-            CallStep::Begin if called => {
-                called = false;
-                servers.push(real.begin());
-                asks = servers.last();
+            CallStep::Begin if model.called => {
+                model.called = false;
+                // Between two calls or in one: it will find out.
+                model.relieved.extend(model.active.map(|(shift, _)| shift));
+                model.active = Some((real.begin(), true));
             }
-            CallStep::Back(pick) if !servers.is_empty() => {
-                let server = pick.index(servers.len());
-                let on_shift = server == servers.len() - 1;
-                // In the last one's place may stand one that found nothing and went home.
-                assert_eq!(real.is_back(servers[server]), on_shift);
-                asks = servers.get(server);
+            CallStep::NobodyComes if model.called => {
+                real.nobody_comes();
+                (model.called, model.refused) = (false, true);
             }
-            CallStep::TakeBack(_) | CallStep::Begin | CallStep::Back(_) => {}
+            CallStep::CallAgain => assert_eq!(real.call_again(), model.call()),
+            CallStep::Server(pick) => {
+                let at = pick.index(model.relieved.len() + 1);
+                if at < model.relieved.len() {
+                    let shift = model.relieved.swap_remove(at);
+                    assert!(!real.is_back(shift), "another one took over");
+                    assert_eq!(real.next(shift), None);
+                } else if let Some((shift, between)) = model.active {
+                    if between {
+                        model.active = Some((shift, false));
+                        let job = model.line.pop_front();
+                        if job.is_none() {
+                            model.active = None;
+                        }
+                        let expected = job.map(|job| (job, model.call()));
+                        assert_eq!(real.next(shift), expected);
+                    } else {
+                        assert!(real.is_back(shift));
+                        model.active = Some((shift, true));
+                    }
+                }
+            }
+            CallStep::TakeBack(_) | CallStep::Begin | CallStep::NobodyComes => {}
         }
-        if let Some(&shift) = asks {
-            let next = real.next(shift);
-            let expected = if servers.last() == Some(&shift) {
-                line.pop_front()
-            } else {
-                None
-            };
-            assert_eq!(next.map(|next| next.0), expected);
-            if let Some((_, call)) = next {
-                note(&mut called, call);
-            }
-        }
-        assert_eq!(real.waiting(), line.len());
-        assert!(line.is_empty() || called, "nobody comes for {line:?}");
+        assert_eq!(real.waiting(), model.line.len());
+        assert!(
+            model.line.is_empty() || model.called || model.is_between() || model.refused,
+            "nobody comes for {:?}",
+            model.line
+        );
     }
 }
 

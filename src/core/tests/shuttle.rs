@@ -9,7 +9,7 @@
 mod common;
 
 use common::parties::{Plan, run};
-use common::{Host, Late, W};
+use common::{Host, Late, W, roles, runtime};
 use gochan_core::WaitGroup;
 use gochan_core::sys::atomic::{AtomicUsize, Ordering};
 use gochan_core::sys::{Arc, thread};
@@ -108,4 +108,40 @@ fn wait_group_random() {
 #[test]
 fn wait_group_pct() {
     shuttle::check_pct(wait_group_rounds, PRIORITISED, DEPTH);
+}
+
+/// Schedules per plan of the whole runtime; there are eighteen plans per test, and each takes ten times as long.
+const RUNTIME_RANDOM: usize = 1_000;
+const RUNTIME_PRIORITISED: usize = 600;
+
+fn runtime_plans() -> impl Iterator<Item = roles::Plan> {
+    let shapes = [(1, 0, 1), (1, 1, 2), (2, 0, 1), (2, 0, 2), (2, 1, 1), (3, 2, 2)];
+    shapes.into_iter().flat_map(|(permits, capacity, relays)| {
+        [0, 6, 25].map(|rounds| roles::Plan {
+            permits,
+            capacity,
+            producers: 2,
+            relays,
+            consumers: 1,
+            blocking: 1,
+            sleepers: 1,
+            each: 4,
+            rounds,
+        })
+    })
+}
+
+/// Goroutines, blocking calls, timeouts, and a monitor that takes permits from runners that do not get on: nothing is lost, nobody
+/// is resumed by two, all end.
+#[test]
+fn whole_runtime_random() {
+    runtime_plans().for_each(|plan| shuttle::check_random(move || runtime::run(plan), RUNTIME_RANDOM));
+}
+
+/// The same under schedules that starve somebody for long.
+#[test]
+fn whole_runtime_pct() {
+    runtime_plans().for_each(|plan| {
+        shuttle::check_pct(move || runtime::run(plan), RUNTIME_PRIORITISED, DEPTH);
+    });
 }

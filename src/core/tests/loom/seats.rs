@@ -61,6 +61,36 @@ fn two_calls_reach_two_threads() {
     });
 }
 
+/// Two threads lose patience at once: one of them stays, so an order that comes meanwhile finds somebody.
+#[test]
+fn the_last_one_stays() {
+    bounded_model(|| {
+        let seats = Arc::new(Seats::new());
+        let sitters = [(); 2].map(|()| {
+            let (seats, seat) = (Arc::clone(&seats), Arc::new(Seat::new()));
+            seats.enter(&seat);
+            thread::spawn(move || {
+                let left = seats.leave_unless_last(&seat);
+                assert!(!left || seat.take_order().is_none(), "it left with an order");
+                (!left).then(|| wait(&seat))
+            })
+        });
+        let called = seats.call(7).map(|parker| parker.unpark());
+        assert_eq!(called, Ok(()), "nobody is there");
+        // Whoever is still there has only been waiting for this.
+        if let Ok(parker) = seats.call(8) {
+            parker.unpark();
+        }
+        let mut got: Vec<_> = sitters
+            .into_iter()
+            .filter_map(|sitter| sitter.join().unwrap())
+            .collect();
+        got.sort_unstable();
+        assert_eq!(got[0], 7);
+        assert!(seats.is_empty());
+    });
+}
+
 /// A thread that comes back to its seat finds the order for this time, not a token of the last one.
 #[test]
 fn a_seat_is_used_again() {
