@@ -5,6 +5,7 @@
 //! thread), and its result goes into a channel of capacity one: so waiting for it is a receive, in any host.
 
 use crate::awaitable::Awaitable;
+use crate::current;
 use crate::exit;
 use crate::limit::Limit;
 use crate::operation::Operation;
@@ -96,6 +97,12 @@ pub fn stop(py: Python<'_>) {
 pub fn after_fork_in_child() {
     // The parent's loop is not closed here: its selector is the parent's too.
     std::mem::forget(LOOP.lock().take());
+}
+
+/// Nothing is started at exit, nor by a goroutine that is being closed.
+pub fn refuse() -> PyResult<()> {
+    exit::refuse("aio()")?;
+    current::refuse_while_closing(|| ("aio()", "gochan's asyncio loop".into()))
 }
 
 /// Starts `awaitable` as a task; its end goes into `result` as `(True, value)` or `(False, exception)`.

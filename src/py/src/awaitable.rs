@@ -183,7 +183,13 @@ impl State {
                 return self.begin_in_goroutine(slf, &goroutine);
             }
         }
-        if matches!(self.operation, Operation::Yield) && !current::is_closing() {
+        if matches!(self.operation, Operation::Yield) {
+            if current::is_closing() && !current::was_refused_often() {
+                // There is nobody to give way to; but one that does nothing else must not go on for ever.
+                current::count_refusal();
+                self.is_over();
+                return Ok(Step::Return(py.None()));
+            }
             // One turn of the loop, as asyncio.sleep(0) does it.
             self.stage = Stage::Yielded;
             return Ok(Step::Yield(py.None()));

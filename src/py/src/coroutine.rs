@@ -376,7 +376,11 @@ fn close_soon(goroutine: &Bound<'_, Goroutine>) {
 }
 
 fn warn(py: Python<'_>, text: &str) -> PyResult<()> {
-    let warn = py.import("warnings")?.getattr("warn")?;
+    // Gone at the very end of the interpreter, when nobody is left to read warnings.
+    let Ok(warnings) = py.import("warnings") else {
+        return Ok(());
+    };
+    let warn = warnings.getattr("warn")?;
     let (text, one) = (text.into_pyobject(py)?, 1_i32.into_pyobject(py)?);
     let kind = py.get_type::<PyResourceWarning>();
     // Without the goroutine as its source: whoever records warnings would keep it alive.

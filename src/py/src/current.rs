@@ -106,12 +106,19 @@ pub fn was_refused_often() -> bool {
     CURRENT.with(|current| current.closing.get().is_some_and(|refused| refused >= OFTEN))
 }
 
+pub fn count_refusal() {
+    CURRENT.with(|current| {
+        let refused = current.closing.get();
+        current.closing.set(refused.map(|refused| refused + 1));
+    });
+}
+
 /// What would have to wait is refused in a goroutine that is being closed: nobody would ever resume it.
 pub fn refuse_while_closing(what: impl FnOnce() -> (&'static str, String)) -> PyResult<()> {
-    let Some(refused) = CURRENT.with(|current| current.closing.get()) else {
+    if !is_closing() {
         return Ok(());
-    };
-    CURRENT.with(|current| current.closing.set(Some(refused + 1)));
+    }
+    count_refusal();
     let (name, on) = what();
     Err(PyRuntimeError::new_err(format!(
         "{name} on {on} has to wait, and this goroutine is being closed: nothing can wake it any more. In its `finally` \

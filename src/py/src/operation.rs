@@ -138,6 +138,11 @@ impl Operation {
             Self::Yield => Ok(None),
             Self::Aio { awaitable, result } => {
                 if let Some(awaitable) = awaitable.take() {
+                    if let Err(refused) = aio::refuse() {
+                        // It would warn that nobody awaited it.
+                        drop(awaitable.call_method0(py, "close"));
+                        return Err(refused);
+                    }
                     aio::start(py, awaitable, result)?;
                 }
                 match result.try_recv() {
