@@ -2,7 +2,8 @@
 //!
 //! Invariants, whenever the lock is free. A *live* waiter is one that its host has not cancelled:
 //!
-//! * I1  At least one of the two queues holds no live waiter.
+//! * I1  At least one of the two queues holds no live waiter, but for one select that sends and receives on the channel:
+//!   that stands in both, and never serves itself.
 //! * I2  While a value is buffered, no live receiver is parked.
 //! * I3  While the buffer has room, no live sender is parked.
 //! * I4  A closed channel has no parked waiters; it takes no more values, and its buffered ones
@@ -35,18 +36,18 @@ pub struct RawChannel<T, P: Parked<T>> {
     /// Never changes.
     capacity: usize,
     /// What may not happen under it: a wake, a drop of a `T` or `W`, any Python.
-    state: Lock<State<T, P>>,
+    pub(crate) state: Lock<State<T, P>>,
 }
 
 /// Guarded by `Channel::state`, all of it.
 #[derive(Debug)]
-struct State<T, P> {
+pub(crate) struct State<T, P> {
     /// Handed over, but given back: received before everything else. Sorted by ordinal.
     returned: VecDeque<(Ordinal, T)>,
     /// At most `capacity` values.
     buffer: VecDeque<T>,
-    receivers: WaitQueue<P>,
-    senders: WaitQueue<Sender<T, P>>,
+    pub(crate) receivers: WaitQueue<P>,
+    pub(crate) senders: WaitQueue<Sender<T, P>>,
     /// Hand-overs so far.
     handed: Ordinal,
     closed: bool,
@@ -56,15 +57,15 @@ struct State<T, P> {
 type Ordinal = u64;
 
 #[derive(Debug)]
-struct Sender<T, P> {
-    party: P,
-    value: T,
+pub(crate) struct Sender<T, P> {
+    pub(crate) party: P,
+    pub(crate) value: T,
 }
 
 /// What left a queue without being served: dropped after the unlock.
 #[derive(Debug)]
 #[allow(dead_code)] // the fields are kept for their drop
-enum Dead<T, P> {
+pub(crate) enum Dead<T, P> {
     Receiver(P),
     Sender(Sender<T, P>),
     /// The value of a sender that was parked when the channel closed (C10: it is lost).
@@ -73,7 +74,7 @@ enum Dead<T, P> {
 
 /// Who was settled goes through the wake list whole: its host may have let go of the waiter, and then the waiter ends
 /// there, with the value that was just put into it.
-type After<T, P> = WakeList<P, Dead<T, P>>;
+pub(crate) type After<T, P> = WakeList<P, Dead<T, P>>;
 
 /// How a send that may wait began.
 #[derive(Debug, PartialEq, Eq)]
@@ -105,6 +106,7 @@ impl<T, W: Wake> RawChannel<T, Party<T, W>> {
         let mut party = Some(Party {
             waiter: Arc::clone(waiter),
             waker,
+            arm: 0,
         });
         let start = self.send_or_park_with(value, || party.take().expect("one party, one park"));
         drop(party);
@@ -116,6 +118,7 @@ impl<T, W: Wake> RawChannel<T, Party<T, W>> {
         let mut party = Some(Party {
             waiter: Arc::clone(waiter),
             waker,
+            arm: 0,
         });
         let start = self.recv_or_park_with(|| party.take().expect("one party, one park"));
         drop(party);
@@ -289,14 +292,14 @@ impl<T, P: Parked<T>> RawChannel<T, P> {
             }
             state.closed = true;
             while let Some(receiver) = state.receivers.pop_front() {
-                if receiver.waiter().settle(Outcome::Closed).is_ok() {
+                if receiver.settle(Outcome::Closed).is_ok() {
                     after.wake_later(receiver);
                 } else {
                     after.drop_later(Dead::Receiver(receiver));
                 }
             }
             while let Some(sender) = state.senders.pop_front() {
-                if sender.party.waiter().settle(Outcome::Closed).is_ok() {
+                if sender.party.settle(Outcome::Closed).is_ok() {
                     after.wake_later(sender.party);
                     after.drop_later(Dead::Value(sender.value));
                 } else {
@@ -379,7 +382,7 @@ impl<T, P: Parked<T>> State<T, P> {
     ) -> Result<(), T> {
         while let Some(receiver) = self.receivers.pop_front() {
             let number = ordinal.unwrap_or(self.handed);
-            match receiver.waiter().settle(Outcome::Received(value, number)) {
+            match receiver.settle(Outcome::Received(value, number)) {
                 Ok(()) => {
                     self.handed = self.handed.max(number + 1);
                     after.wake_later(receiver);
@@ -399,7 +402,7 @@ impl<T, P: Parked<T>> State<T, P> {
     #[inline]
     fn take_from_sender(&mut self, after: &mut After<T, P>) -> Option<T> {
         while let Some(sender) = self.senders.pop_front() {
-            if sender.party.waiter().settle(Outcome::Sent).is_ok() {
+            if sender.party.settle(Outcome::Sent).is_ok() {
                 after.wake_later(sender.party);
                 return Some(sender.value);
             }
@@ -410,7 +413,12 @@ impl<T, P: Parked<T>> State<T, P> {
 
     /// C3, in this order: closed, parked receiver, room, full.
     #[inline]
-    fn send(&mut self, capacity: usize, value: T, after: &mut After<T, P>) -> Result<(), TrySendError<T>> {
+    pub(crate) fn send(
+        &mut self,
+        capacity: usize,
+        value: T,
+        after: &mut After<T, P>,
+    ) -> Result<(), TrySendError<T>> {
         if self.closed {
             return Err(TrySendError::Closed(value));
         }
@@ -432,7 +440,7 @@ impl<T, P: Parked<T>> State<T, P> {
     /// C4: a returned value first; then the head of the buffer, whose place the first parked sender's value takes at the
     /// tail; with an empty buffer the first parked sender itself; then closed, then empty.
     #[inline]
-    fn recv(&mut self, capacity: usize, after: &mut After<T, P>) -> Result<T, TryRecvError> {
+    pub(crate) fn recv(&mut self, capacity: usize, after: &mut After<T, P>) -> Result<T, TryRecvError> {
         if !self.returned.is_empty() {
             if let Some((_, value)) = self.returned.pop_front() {
                 return Ok(value);

@@ -9,6 +9,7 @@
 //! Layers, downwards only; twins on one line do not use each other:
 //!
 //! ```text
+//! select
 //! channel, wait_group, sched
 //! wait_queue, wake_list
 //! waiter, parker
@@ -32,6 +33,7 @@ pub mod error;
 pub mod lock;
 pub mod parker;
 pub mod sched;
+pub mod select;
 pub mod sys;
 pub mod wait_group;
 pub mod wait_queue;

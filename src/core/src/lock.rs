@@ -140,7 +140,12 @@ mod held {
 
     impl Drop for Note {
         fn drop(&mut self) {
-            HELD.with_borrow_mut(|held| held.retain(|&entry| entry != (self.0, self.1)));
+            // From the end: a select holds many, and lets go of them all.
+            HELD.with_borrow_mut(|held| {
+                if let Some(at) = held.iter().rposition(|&entry| entry == (self.0, self.1)) {
+                    held.remove(at);
+                }
+            });
         }
     }
 

@@ -45,6 +45,7 @@ impl<T, W: Wake> RawWaitGroup<T, Party<T, W>> {
         let mut party = Some(Party {
             waiter: Arc::clone(waiter),
             waker,
+            arm: 0,
         });
         let start = self.wait_or_park_with(|| party.take().expect("one party, one park"));
         drop(party);
@@ -88,7 +89,7 @@ impl<T, P: Parked<T>> RawWaitGroup<T, P> {
             state.count = count;
             if count == 0 {
                 while let Some(parked) = state.waiters.pop_front() {
-                    if parked.waiter().settle(Outcome::Released).is_ok() {
+                    if parked.settle(Outcome::Released).is_ok() {
                         after.wake_later(parked);
                     } else {
                         after.drop_later(parked);

@@ -23,6 +23,14 @@ pub struct Ticket {
     generation: u32,
 }
 
+impl Ticket {
+    /// Of no queue: what it names is never there.
+    pub const NOWHERE: Self = Self {
+        slot: NIL,
+        generation: 0,
+    };
+}
+
 #[derive(Debug)]
 struct Slot<N> {
     /// `None`: the slot is free, and `next` is the next free one.

@@ -9,6 +9,8 @@
 //!   may look at while it is not attached to the interpreter, because the outcome may hold a value
 //!   that only attached threads may touch.
 //! * A waiter made before a `fork()` has nobody behind it in the child; nobody can settle it there.
+//! * A waiter may stand in several queues at once, as a select does; each stay there is an *arm* of the wait. Whoever settles
+//!   it says by which arm, and every other arm finds a waiter that is settled already, and passes it by.
 //! * A waiter serves one wait after the other ([`Waiter::rearm`]), each with a number of its own, its *turn*.
 //!   Its host begins the next turn only when no queue names the waiter any more: the last wait was settled, which
 //!   took it out of its queue, or it was cancelled and the host has taken it out. A timer may be late, and come
@@ -48,6 +50,8 @@ enum State<T> {
 struct Turn<T> {
     state: State<T>,
     number: u32,
+    /// By which arm it was settled; means nothing before.
+    arm: u32,
 }
 
 #[derive(Debug)]
@@ -69,6 +73,7 @@ impl<T> Waiter<T> {
                 Turn {
                     state: State::Waiting,
                     number: 0,
+                    arm: 0,
                 },
             ),
             settled: AtomicBool::new(false),
@@ -76,11 +81,17 @@ impl<T> Waiter<T> {
         }
     }
 
+    /// As [`Self::settle_arm`], for a wait that has one arm only.
+    #[inline]
+    pub fn settle(&self, outcome: Outcome<T>) -> Result<(), Outcome<T>> {
+        self.settle_arm(outcome, 0)
+    }
+
     /// The peer's side: settles the waiter, or gives the outcome back when there is nobody to take it.
     ///
     /// May be called under a primitive's lock. The caller wakes the waiter's host after the unlock.
     #[inline]
-    pub fn settle(&self, outcome: Outcome<T>) -> Result<(), Outcome<T>> {
+    pub fn settle_arm(&self, outcome: Outcome<T>, arm: u32) -> Result<(), Outcome<T>> {
         if self.epoch.load(Ordering::Relaxed) != epoch::current() {
             return Err(outcome);
         }
@@ -89,6 +100,7 @@ impl<T> Waiter<T> {
             return Err(outcome);
         }
         turn.state = State::Settled(outcome);
+        turn.arm = arm;
         // Under the lock, so that settled implies a readable outcome for whoever sees the flag.
         self.settled.store(true, Ordering::Release);
         Ok(())
@@ -141,6 +153,11 @@ impl<T> Waiter<T> {
     #[inline]
     pub fn is_settled(&self) -> bool {
         self.settled.load(Ordering::Acquire)
+    }
+
+    /// By which arm the wait was settled. To be asked when it was, before the next turn.
+    pub fn arm(&self) -> u32 {
+        self.turn.lock().arm
     }
 
     /// Takes the outcome, once.
@@ -235,6 +252,14 @@ mod tests {
         assert_eq!(waiter.rearm(), None);
         assert!(waiter.cancel_turn(waiter.turn()));
         assert!(waiter.settle(Outcome::Closed).is_err());
+    }
+
+    #[test]
+    fn the_first_arm_wins_and_is_known() {
+        let waiter = Waiter::new();
+        assert_eq!(waiter.settle_arm(Outcome::Received(1, 0), 3), Ok(()));
+        assert_eq!(waiter.settle_arm(Outcome::Closed, 5), Err(Outcome::Closed));
+        assert_eq!((waiter.arm(), waiter.take()), (3, Some(Outcome::Received(1, 0))));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use crate::lock;
 use crate::sys::Arc;
-use crate::waiter::Waiter;
+use crate::waiter::{Outcome, Waiter};
 
 /// How to wake whoever waits. `wake` runs with no lock of the core held and may run foreign code.
 pub trait Wake {
@@ -19,6 +19,18 @@ pub trait Wake {
 pub trait Parked<T> {
     fn waiter(&self) -> &Waiter<T>;
     fn wake(self);
+
+    /// Which arm of its host's wait this place is.
+    #[inline]
+    fn arm(&self) -> u32 {
+        0
+    }
+
+    /// Settles the waiter by this arm: see [`Waiter::settle_arm`].
+    #[inline]
+    fn settle(&self, outcome: Outcome<T>) -> Result<(), Outcome<T>> {
+        self.waiter().settle_arm(outcome, self.arm())
+    }
 }
 
 /// A waiter of its own beside a waker.
@@ -26,6 +38,7 @@ pub trait Parked<T> {
 pub struct Party<T, W> {
     pub waiter: Arc<Waiter<T>>,
     pub waker: W,
+    pub arm: u32,
 }
 
 impl<T, W: Wake> Parked<T> for Party<T, W> {
@@ -37,6 +50,11 @@ impl<T, W: Wake> Parked<T> for Party<T, W> {
     #[inline]
     fn wake(self) {
         self.waker.wake();
+    }
+
+    #[inline]
+    fn arm(&self) -> u32 {
+        self.arm
     }
 }
 

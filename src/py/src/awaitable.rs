@@ -28,7 +28,7 @@ use crate::monitor;
 use crate::operation::{Operation, Parked};
 use crate::pool::Pool;
 use crate::step_lock::StepLock;
-use crate::wake::{ValueWaiter, Waker};
+use crate::wake::{Place, ValueWaiter, Waker};
 use gochan_core::clock::Instant;
 use gochan_core::sys::Arc;
 use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning};
@@ -271,9 +271,9 @@ impl State {
             return Err(awaited_elsewhere());
         }
         match wait.outcome(&self.operation) {
-            Found::Outcome(outcome) => {
+            Found::Outcome(outcome, arm) => {
                 self.stage = Stage::Over;
-                let result = self.operation.finish(py, outcome)?;
+                let result = self.operation.finish(py, outcome, arm)?;
                 self.operation = Operation::Yield;
                 Ok(Step::Return(result))
             }
@@ -306,8 +306,8 @@ impl State {
                     return Err(timed_out(py, &self.operation, self.limit));
                 }
                 match registration.and_then(|mut registration| registration.take()) {
-                    Some(outcome) => {
-                        let result = self.operation.finish(py, outcome)?;
+                    Some((outcome, arm)) => {
+                        let result = self.operation.finish(py, outcome, arm)?;
                         self.operation = Operation::Yield;
                         Ok(Step::Return(result))
                     }
@@ -344,11 +344,8 @@ fn park_task(
     let host = LoopHost::of(&event_loop)?;
     let waiter = AioWaiter::new(py, host, name)?;
     let place = Arc::new(ValueWaiter::new());
-    match operation.park(
-        py,
-        &place,
-        Waker::Asyncio(Box::new((Arc::clone(&place), waiter.clone_ref(py)))),
-    )? {
+    let waker = |arm| Waker::Asyncio(Box::new(Place::new(&place, waiter.clone_ref(py), arm)));
+    match operation.park(py, &place, waker)? {
         Parked::Not(result) => return Ok(Ok(result)),
         Parked::In(registration) => waiter.get().queued(registration),
     }

@@ -13,7 +13,7 @@ use crate::host;
 use crate::limit::Limit;
 use crate::operation::{Operation, Parked};
 use crate::runner;
-use crate::wake::{ValueWaiter, Waker};
+use crate::wake::{Place, ValueWaiter, Waker};
 use gochan_core::clock::{Clock, Instant, Monotonic};
 use gochan_core::parker::{Parker, Woken};
 use gochan_core::sys::Arc;
@@ -51,11 +51,8 @@ pub fn wait_after_attempt(py: Python<'_>, mut operation: Operation, limit: Limit
     };
     let waiter = Arc::new(ValueWaiter::new());
     let parker = PARKER.with(Arc::clone);
-    let mut registration = match operation.park(
-        py,
-        &waiter,
-        Waker::Thread(Box::new((Arc::clone(&waiter), Arc::clone(&parker)))),
-    )? {
+    let waker = |arm| Waker::Thread(Box::new(Place::new(&waiter, Arc::clone(&parker), arm)));
+    let mut registration = match operation.park(py, &waiter, waker)? {
         Parked::Not(result) => return Ok(result),
         Parked::In(registration) => registration,
     };
@@ -87,7 +84,7 @@ pub fn wait_after_attempt(py: Python<'_>, mut operation: Operation, limit: Limit
         }
     }
     match registration.take() {
-        Some(outcome) => operation.finish(py, outcome),
+        Some((outcome, arm)) => operation.finish(py, outcome, arm),
         None => unreachable!("a settled waiter has an outcome, and only its host takes it"),
     }
 }

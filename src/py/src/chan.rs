@@ -254,16 +254,24 @@ impl SendChan {
     /// Sends a value; waits while nobody can take it. Go's `ch <- value`.
     ///
     /// Raises ChanClosed if the channel is closed, before or while waiting; TimeoutError after
-    /// `timeout` seconds; BlockingError if it would block a running event loop.
-    #[pyo3(signature = (value, /, *, timeout=None))]
+    /// `timeout` seconds; the context's error when `ctx` is done; BlockingError if it would block a running event loop.
+    #[pyo3(signature = (value, /, *, timeout=None, ctx=None))]
     fn send(
         slf: &Bound<'_, Self>,
         value: Bound<'_, PyAny>,
         timeout: Option<&Bound<'_, PyAny>>,
+        ctx: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let limit = Limit::parse(timeout, "Chan.send()")?;
-        coroutine::check_exit(slf.py())?;
         let chan = base(slf);
+        if ctx.is_some() {
+            let send = Operation::Send {
+                chan: owned(chan),
+                value: Some(Value::new(value)),
+            };
+            return block::wait(slf.py(), send.under(ctx, "Chan.send()")?, limit).map(drop);
+        }
+        coroutine::check_exit(slf.py())?;
         match chan.get().core().try_send(Value::new(value)) {
             Ok(()) => Ok(()),
             Err(TrySendError::Closed(_)) => Err(operation::send_on_closed(chan)),
@@ -278,18 +286,19 @@ impl SendChan {
     }
 
     /// Awaitable twin of `send`.
-    #[pyo3(signature = (value, /, *, timeout=None))]
+    #[pyo3(signature = (value, /, *, timeout=None, ctx=None))]
     fn asend<'py>(
         slf: &Bound<'py, Self>,
         value: Bound<'py, PyAny>,
         timeout: Option<&Bound<'py, PyAny>>,
+        ctx: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, Awaitable>> {
         let limit = Limit::parse(timeout, "Chan.asend()")?;
         let send = Operation::Send {
             chan: owned(base(slf)),
             value: Some(Value::new(value)),
         };
-        Awaitable::new(slf.py(), send, limit)
+        Awaitable::new(slf.py(), send.under(ctx, "Chan.asend()")?, limit)
     }
 
     /// Sends a value if that is possible at once, else raises WouldBlock. ChanClosed if it is closed.
@@ -353,26 +362,34 @@ impl SendChan {
 }
 
 impl RecvChan {
-    fn receive(slf: &Bound<'_, Self>, face: Face, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
+    fn receive(
+        slf: &Bound<'_, Self>,
+        face: Face,
+        timeout: Option<&Bound<'_, PyAny>>,
+        ctx: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
         let receive = Operation::Recv {
             chan: owned(base(slf)),
             face,
         };
-        let limit = Limit::parse(timeout, receive.names().0)?;
-        block::wait(slf.py(), receive, limit)
+        let name = receive.names().0;
+        let limit = Limit::parse(timeout, name)?;
+        block::wait(slf.py(), receive.under(ctx, name)?, limit)
     }
 
     fn receive_later<'py>(
         slf: &Bound<'py, Self>,
         face: Face,
         timeout: Option<&Bound<'py, PyAny>>,
+        ctx: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, Awaitable>> {
         let receive = Operation::Recv {
             chan: owned(base(slf)),
             face,
         };
-        let limit = Limit::parse(timeout, receive.names().1)?;
-        Awaitable::new(slf.py(), receive, limit)
+        let name = receive.names().1;
+        let limit = Limit::parse(timeout, name)?;
+        Awaitable::new(slf.py(), receive.under(ctx, name)?, limit)
     }
 }
 
@@ -393,35 +410,45 @@ impl RecvChan {
     /// Receives a value; waits until there is one. Go's `<-ch`.
     ///
     /// Raises ChanClosed when the channel is closed and drained; TimeoutError after `timeout` seconds;
-    /// BlockingError if it would block a running event loop.
-    #[pyo3(signature = (*, timeout=None))]
-    fn recv(slf: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
-        Self::receive(slf, Face::Value, timeout)
+    /// the context's error when `ctx` is done; BlockingError if it would block a running event loop.
+    #[pyo3(signature = (*, timeout=None, ctx=None))]
+    fn recv(
+        slf: &Bound<'_, Self>,
+        timeout: Option<&Bound<'_, PyAny>>,
+        ctx: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        Self::receive(slf, Face::Value, timeout, ctx)
     }
 
     /// Receives `(value, True)`, or `(None, False)` when the channel is closed and drained.
     /// Go's `value, ok := <-ch`.
-    #[pyo3(signature = (*, timeout=None))]
-    fn recv_ok(slf: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
-        Self::receive(slf, Face::Pair, timeout)
+    #[pyo3(signature = (*, timeout=None, ctx=None))]
+    fn recv_ok(
+        slf: &Bound<'_, Self>,
+        timeout: Option<&Bound<'_, PyAny>>,
+        ctx: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        Self::receive(slf, Face::Pair, timeout, ctx)
     }
 
     /// Awaitable twin of `recv`.
-    #[pyo3(signature = (*, timeout=None))]
+    #[pyo3(signature = (*, timeout=None, ctx=None))]
     fn arecv<'py>(
         slf: &Bound<'py, Self>,
         timeout: Option<&Bound<'py, PyAny>>,
+        ctx: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, Awaitable>> {
-        Self::receive_later(slf, Face::Value, timeout)
+        Self::receive_later(slf, Face::Value, timeout, ctx)
     }
 
     /// Awaitable twin of `recv_ok`.
-    #[pyo3(signature = (*, timeout=None))]
+    #[pyo3(signature = (*, timeout=None, ctx=None))]
     fn arecv_ok<'py>(
         slf: &Bound<'py, Self>,
         timeout: Option<&Bound<'py, PyAny>>,
+        ctx: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, Awaitable>> {
-        Self::receive_later(slf, Face::Pair, timeout)
+        Self::receive_later(slf, Face::Pair, timeout, ctx)
     }
 
     /// Receives a value that is there at once, else raises WouldBlock. ChanClosed when closed and
@@ -444,23 +471,25 @@ impl RecvChan {
 
     /// Waits for one value, then takes what else is there, at most `limit` in all. An empty list when
     /// the channel is closed and drained.
-    #[pyo3(signature = (limit, /, *, timeout=None))]
+    #[pyo3(signature = (limit, /, *, timeout=None, ctx=None))]
     fn recv_many(
         slf: &Bound<'_, Self>,
         limit: &Bound<'_, PyAny>,
         timeout: Option<&Bound<'_, PyAny>>,
+        ctx: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyAny>> {
-        Self::receive(slf, Face::Many(many(limit, "Chan.recv_many()")?), timeout)
+        Self::receive(slf, Face::Many(many(limit, "Chan.recv_many()")?), timeout, ctx)
     }
 
     /// Awaitable twin of `recv_many`.
-    #[pyo3(signature = (limit, /, *, timeout=None))]
+    #[pyo3(signature = (limit, /, *, timeout=None, ctx=None))]
     fn arecv_many<'py>(
         slf: &Bound<'py, Self>,
         limit: &Bound<'py, PyAny>,
         timeout: Option<&Bound<'py, PyAny>>,
+        ctx: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, Awaitable>> {
-        Self::receive_later(slf, Face::Many(many(limit, "Chan.arecv_many()")?), timeout)
+        Self::receive_later(slf, Face::Many(many(limit, "Chan.arecv_many()")?), timeout, ctx)
     }
 
     /// Receives until the channel is closed and drained. Go's `for value := range ch`.

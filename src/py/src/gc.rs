@@ -23,9 +23,9 @@ pub fn visit_value(visit: PyVisit<'_>, value: &Value) -> Result<(), PyTraverseEr
 pub fn visit_waker(visit: PyVisit<'_>, waker: &Waker) -> Result<(), PyTraverseError> {
     match waker {
         Waker::Thread(..) => Ok(()),
-        Waker::Asyncio(task) => visit.call(&task.1),
-        Waker::Goroutine(routine) => visit_value(visit, routine.value()),
-        Waker::GoroutineBesides(wait) => visit_value(visit, wait.1.value()),
+        Waker::Asyncio(task) => visit.call(&task.host),
+        Waker::Goroutine(_, routine) => visit_value(visit, routine.value()),
+        Waker::GoroutineBesides(wait) => visit_value(visit, wait.host.value()),
     }
 }
 

@@ -7,14 +7,15 @@
 //! A goroutine uses one waiter for all its waits, one after the other, so a park allocates nothing. Only one that steps
 //! two operations by hand at the same time gets a waiter of its own for the second.
 
+use crate::due::{self, Due};
 use crate::gc::visit_value;
 use crate::goroutine::Goroutine;
 use crate::limit::Limit;
 use crate::monitor;
 use crate::operation::{Operation, Queued};
 use crate::value::{Ref, Value};
-use crate::wake::{ValueWaiter, Waker};
-use crate::world::{self, Expiry, Routine};
+use crate::wake::{Place, ValueWaiter, Waker};
+use crate::world::Routine;
 use gochan_core::Outcome;
 use gochan_core::clock::{Clock, Instant, Monotonic};
 use gochan_core::sched::timers::Key;
@@ -50,7 +51,8 @@ pub enum Start {
 /// What a resumed goroutine finds.
 #[derive(Debug)]
 pub enum Found {
-    Outcome(Outcome<Value>),
+    /// By which arm it came, too.
+    Outcome(Outcome<Value>, u32),
     TimedOut(Duration),
     /// It was resumed for something else.
     Nothing,
@@ -67,11 +69,11 @@ impl Wait {
         let this = goroutine.get();
         let extra = this.waits().then(|| Arc::new(ValueWaiter::new()));
         this.waiter().adopt();
-        let waker = || {
+        let waker = |arm| {
             let routine = Routine::new(goroutine.clone());
             match &extra {
-                None => Waker::Goroutine(routine),
-                Some(extra) => Waker::GoroutineBesides(Box::new((Arc::clone(extra), routine))),
+                None => Waker::Goroutine(arm, routine),
+                Some(extra) => Waker::GoroutineBesides(Box::new(Place::new(extra, routine, arm))),
             }
         };
         let ticket = match operation.queue(goroutine.py(), waker)? {
@@ -109,9 +111,10 @@ impl Wait {
                 return Found::TimedOut(span);
             }
         }
-        let outcome = waiter.rearm();
-        self.is_over();
-        outcome.map_or(Found::Nothing, Found::Outcome)
+        let Some((outcome, arm)) = self.settled(operation) else {
+            return Found::Nothing;
+        };
+        Found::Outcome(outcome, arm)
     }
 
     /// Ends the wait where nobody is to have its outcome.
@@ -119,11 +122,23 @@ impl Wait {
         if self.waiter().cancel() || !self.waiter().is_settled() {
             return self.leave(operation);
         }
+        if let Some((outcome, arm)) = self.settled(operation) {
+            operation.give_back(outcome, arm);
+        }
+    }
+
+    /// The waiter is settled: what it was settled with, and by which arm. The wait is over.
+    #[inline]
+    fn settled(&mut self, operation: &Operation) -> Option<(Outcome<Value>, u32)> {
+        let mut arm = 0;
+        if operation.has_arms() {
+            arm = self.waiter().arm();
+            // Before the next turn no queue may name the waiter.
+            operation.forget(self.ticket);
+        }
         let outcome = self.waiter().rearm();
         self.is_over();
-        if let Some(outcome) = outcome {
-            operation.give_back(outcome);
-        }
+        outcome.map(|outcome| (outcome, arm))
     }
 
     #[inline]
@@ -147,7 +162,7 @@ impl Wait {
             return;
         };
         if let Some(timeout) = rare.timeout.take() {
-            drop(world::get().timers.cancel(timeout.0));
+            due::cancel(timeout.0);
         }
         if rare.extra.is_none() {
             self.goroutine.get().set_waits(false);
@@ -172,6 +187,31 @@ impl Wait {
     }
 }
 
+/// A goroutine's timeout: the wait that it ends.
+#[derive(Debug)]
+pub struct Expiry {
+    routine: Routine,
+    /// `None`: the goroutine's own waiter.
+    extra: Option<Arc<ValueWaiter>>,
+    turn: u32,
+}
+
+impl Expiry {
+    fn waiter(&self) -> &ValueWaiter {
+        self.extra
+            .as_deref()
+            .unwrap_or_else(|| self.routine.get().waiter())
+    }
+
+    /// The time is up.
+    pub fn happen(self) {
+        // Otherwise a peer was first.
+        if self.waiter().cancel_turn(self.turn) {
+            self.routine.wake();
+        }
+    }
+}
+
 fn expire_after(goroutine: &Bound<'_, Goroutine>, extra: Option<&Arc<ValueWaiter>>, span: Duration) -> Key {
     let mut expiry = Expiry {
         routine: Routine::new(goroutine.clone()),
@@ -180,25 +220,5 @@ fn expire_after(goroutine: &Bound<'_, Goroutine>, extra: Option<&Arc<ValueWaiter
     };
     expiry.turn = expiry.waiter().turn();
     let at = Monotonic.now().saturating_add(span);
-    let (key, is_first) = world::get().timers.add(at, expiry);
-    if is_first {
-        // Somebody has to be there when it is due: not every thread that waits here sees to timeouts.
-        world::keep_a_spare(goroutine.py());
-    }
-    key
-}
-
-/// Ends the waits whose time is up. Attached.
-pub fn expire_due() {
-    let timers = &world::get().timers;
-    if timers.is_empty() {
-        return;
-    }
-    let now = Monotonic.now();
-    while let Some(expiry) = timers.pop_due(now) {
-        // Otherwise a peer was first.
-        if expiry.waiter().cancel_turn(expiry.turn) {
-            expiry.routine.wake();
-        }
-    }
+    due::add(goroutine.py(), at, Due::Expiry(expiry))
 }

@@ -7,7 +7,8 @@
 //! chan, chan_iter, wait_group, goroutine   the classes users see
 //! spawn, job, threads, report              goroutine threads; errors nobody looked at
 //! block, awaitable                         the two hosts
-//! operation                                one operation, whoever waits for it
+//! operation, select, under                 one operation, whoever waits for it; one of several; with a context
+//! due                                      what happens at a time of its own
 //! aio_waiter, loop_host, bell, deferred, host   waking a task, waking a thread, which host is it
 //! registration, wake, gc                   a place in a queue; who waits; the collector's view
 //! value, limit, error, guard               single ideas
@@ -29,6 +30,7 @@ mod chan_type;
 mod coroutine;
 mod current;
 mod deferred;
+mod due;
 mod error;
 mod exit;
 mod fork;
@@ -49,10 +51,12 @@ mod report;
 mod run;
 mod runner;
 mod scope;
+mod select;
 mod spawn;
 mod step_lock;
 mod threads;
 mod turns;
+mod under;
 mod value;
 mod wait_group;
 mod wake;
@@ -80,6 +84,8 @@ mod _gochan {
     #[pymodule_export]
     use super::run::run;
     #[pymodule_export]
+    use super::select::{SendCase, aselect, select, sending};
+    #[pymodule_export]
     use super::turns::{agosched, gomaxprocs, gosched};
     #[pymodule_export]
     use super::wait_group::WaitGroup;
@@ -105,11 +111,14 @@ mod _gochan {
         for function in [
             "agosched",
             "aio",
+            "aselect",
             "goexit",
             "gomaxprocs",
             "gosched",
             "num_goroutine",
             "run",
+            "select",
+            "sending",
             "set_excepthook",
         ] {
             module.getattr(function)?.setattr("__module__", "gochan")?;

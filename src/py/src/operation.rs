@@ -13,7 +13,9 @@ use crate::chan::ChanBase;
 use crate::coroutine;
 use crate::error;
 use crate::goroutine::Goroutine;
-use crate::registration::{Place, Registration};
+use crate::registration::{Queue, Registration, Stay, Stays};
+use crate::select::Select;
+use crate::under::{Guard, Under};
 use crate::value::{Ref, Value};
 use crate::wait_group::WaitGroup;
 use crate::wake::{ChanCore, ValueWaiter, Waker};
@@ -27,6 +29,7 @@ use pyo3::exceptions::{PyRuntimeError, PyStopAsyncIteration, PyStopIteration};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyList, PyTuple};
+use smallvec::smallvec;
 
 /// How a receive shows what it got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +85,10 @@ pub enum Operation {
         awaitable: Option<Py<PyAny>>,
         result: Arc<ChanCore>,
     },
+    /// One of several sends and receives.
+    Select(Box<Select>),
+    /// Another one, with a context that ends it too.
+    Under(Box<Under>),
     /// `agosched()`: a turn for the others. Its hosts know how.
     Yield,
 }
@@ -101,6 +108,17 @@ pub enum Parked {
 }
 
 impl Operation {
+    /// The operation with a context that ends it too, if there is one that can.
+    pub fn under(self, ctx: Option<&Bound<'_, PyAny>>, name: &str) -> PyResult<Self> {
+        match ctx {
+            None => Ok(self),
+            Some(_) => Ok(match Guard::of(ctx, name)? {
+                Some(guard) => Self::Under(Box::new(Under::new(self, guard))),
+                None => self,
+            }),
+        }
+    }
+
     /// The result, or `None` when the operation would have to wait.
     #[inline]
     pub fn attempt(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
@@ -136,6 +154,8 @@ impl Operation {
             }
             Self::Ready { result } => Ok(Some(result.take().ok_or_else(used_up)?)),
             Self::Yield => Ok(None),
+            Self::Select(select) => select.attempt(py),
+            Self::Under(under) => under.attempt(py),
             Self::Aio { awaitable, result } => {
                 if let Some(awaitable) = awaitable.take() {
                     if let Err(refused) = aio::refuse() {
@@ -154,31 +174,42 @@ impl Operation {
     }
 
     /// Completes at once, or queues `waiter`, with a registration that ends the wait when it is dropped.
-    pub fn park(&mut self, py: Python<'_>, waiter: &Arc<ValueWaiter>, waker: Waker) -> PyResult<Parked> {
-        match (self.queue(py, || waker)?, self.place()) {
-            (Queued::Not(result), _) => Ok(Parked::Not(result)),
-            (Queued::In(ticket), Some(place)) => {
-                Ok(Parked::In(Registration::new(place, ticket, Arc::clone(waiter))))
-            }
-            (Queued::In(_), None) => unreachable!("what queued a waiter has a queue"),
+    pub fn park(
+        &mut self,
+        py: Python<'_>,
+        waiter: &Arc<ValueWaiter>,
+        waker: impl FnMut(u32) -> Waker,
+    ) -> PyResult<Parked> {
+        match self.queue(py, waker)? {
+            Queued::Not(result) => Ok(Parked::Not(result)),
+            Queued::In(ticket) => Ok(Parked::In(Registration::new(
+                self.stays(ticket),
+                Arc::clone(waiter),
+            ))),
         }
     }
 
-    /// Where its waiters stand.
-    fn place(&self) -> Option<Place> {
-        match self {
-            Self::Send { chan, .. } => Some(Place::Sender(Arc::clone(chan.get().core()))),
-            Self::Recv { chan, .. } => Some(Place::Receiver(Arc::clone(chan.get().core()))),
-            Self::Wait { group } => Some(Place::Group(Arc::clone(group.get().core()))),
-            Self::Ask { goroutine, .. } => Some(Place::Receiver(goroutine.get().ended())),
-            Self::Aio { result, .. } => Some(Place::Receiver(Arc::clone(result))),
-            Self::Close { .. } | Self::Ready { .. } | Self::Yield => None,
-        }
+    /// Where its waiter stands.
+    pub fn stays(&self, ticket: Ticket) -> Stays {
+        let queue = match self {
+            Self::Send { chan, .. } => Queue::Sender(Arc::clone(chan.get().core())),
+            Self::Recv { chan, .. } => Queue::Receiver(Arc::clone(chan.get().core())),
+            Self::Wait { group } => Queue::Group(Arc::clone(group.get().core())),
+            Self::Ask { goroutine, .. } => Queue::Receiver(goroutine.get().ended()),
+            Self::Aio { result, .. } => Queue::Receiver(Arc::clone(result)),
+            Self::Select(select) => return select.stays(),
+            Self::Under(under) => return under.stays(),
+            Self::Close { .. } | Self::Ready { .. } | Self::Yield => return Stays::new(),
+        };
+        let arm = 0;
+        smallvec![Stay { queue, ticket, arm }]
     }
 
-    /// Takes a cancelled waiter out of its queue.
+    /// Takes the waiter out of the queues it still stands in.
     pub fn forget(&self, ticket: Ticket) {
         match self {
+            Self::Select(select) => select.leave(),
+            Self::Under(under) => under.forget(),
             Self::Send { chan, .. } => chan.get().core().forget_sender(ticket),
             Self::Recv { chan, .. } => chan.get().core().forget_receiver(ticket),
             Self::Wait { group } => group.get().core().forget(ticket),
@@ -189,45 +220,58 @@ impl Operation {
     }
 
     /// Gives back what a peer handed over, where nobody is to have it.
-    pub fn give_back(&self, outcome: Outcome<Value>) {
-        if let (Self::Recv { chan, .. }, Outcome::Received(value, ordinal)) = (self, outcome) {
-            chan.get().core().unrecv(value, ordinal);
+    pub fn give_back(&self, outcome: Outcome<Value>, arm: u32) {
+        match (self, outcome) {
+            (Self::Recv { chan, .. }, Outcome::Received(value, ordinal)) => {
+                chan.get().core().unrecv(value, ordinal);
+            }
+            (Self::Select(select), outcome) => select.give_back(outcome, arm),
+            (Self::Under(under), outcome) => under.give_back(outcome, arm),
+            _ => {}
         }
+    }
+
+    /// Whether its waiter stands in several queues, so that the arm counts, and the others are to be left.
+    #[inline]
+    pub fn has_arms(&self) -> bool {
+        matches!(self, Self::Select(_) | Self::Under(_))
     }
 
     /// Completes at once, or queues `waiter`.
     #[inline]
-    pub fn queue(&mut self, py: Python<'_>, waker: impl FnOnce() -> Waker) -> PyResult<Queued> {
+    pub fn queue(&mut self, py: Python<'_>, mut waker: impl FnMut(u32) -> Waker) -> PyResult<Queued> {
         match self {
             Self::Send { chan, value } => {
                 let mine = value.take().ok_or_else(used_up)?;
-                match chan.get().core().send_or_park_with(mine, waker) {
+                match chan.get().core().send_or_park_with(mine, || waker(0)) {
                     SendStart::Sent => Ok(Queued::Not(py.None())),
                     SendStart::Closed(_) => Err(send_on_closed(chan.bind(py))),
                     SendStart::Parked(ticket) => Ok(Queued::In(ticket)),
                 }
             }
-            Self::Recv { chan, face } => match chan.get().core().recv_or_park_with(waker) {
+            Self::Recv { chan, face } => match chan.get().core().recv_or_park_with(|| waker(0)) {
                 RecvStart::Received(value) => received(chan.bind(py), *face, value).map(Queued::Not),
                 RecvStart::Closed => closed(chan.bind(py), *face).map(Queued::Not),
                 RecvStart::Parked(ticket) => Ok(Queued::In(ticket)),
             },
-            Self::Wait { group } => match group.get().core().wait_or_park_with(waker) {
+            Self::Wait { group } => match group.get().core().wait_or_park_with(|| waker(0)) {
                 WaitStart::Released => Ok(Queued::Not(py.None())),
                 WaitStart::Parked(ticket) => Ok(Queued::In(ticket)),
             },
-            Self::Ask { goroutine, ask } => match goroutine.get().ended().recv_or_park_with(waker) {
+            Self::Ask { goroutine, ask } => match goroutine.get().ended().recv_or_park_with(|| waker(0)) {
                 RecvStart::Parked(ticket) => Ok(Queued::In(ticket)),
                 // Nothing is ever sent on it: it is only closed.
                 RecvStart::Received(_) | RecvStart::Closed => {
                     answer(goroutine.bind(py), *ask).map(Queued::Not)
                 }
             },
-            Self::Aio { result, .. } => match result.recv_or_park_with(waker) {
+            Self::Aio { result, .. } => match result.recv_or_park_with(|| waker(0)) {
                 RecvStart::Received(pair) => aio::finish(py, pair).map(Queued::Not),
                 RecvStart::Parked(ticket) => Ok(Queued::In(ticket)),
                 RecvStart::Closed => unreachable!("nobody closes it"),
             },
+            Self::Select(select) => select.queue(py, &mut waker),
+            Self::Under(under) => under.queue(py, &mut waker),
             Self::Close { .. } | Self::Ready { .. } | Self::Yield => self
                 .attempt(py)?
                 .map(Queued::Not)
@@ -236,8 +280,10 @@ impl Operation {
     }
 
     /// The result of a wait that a peer ended.
-    pub fn finish(&mut self, py: Python<'_>, outcome: Outcome<Value>) -> PyResult<Py<PyAny>> {
+    pub fn finish(&mut self, py: Python<'_>, outcome: Outcome<Value>, arm: u32) -> PyResult<Py<PyAny>> {
         match (self, outcome) {
+            (Self::Select(select), outcome) => select.finish(py, outcome, arm),
+            (Self::Under(under), outcome) => under.finish(py, outcome, arm),
             (Self::Recv { chan, face }, Outcome::Received(value, _)) => received(chan.bind(py), *face, value),
             (Self::Recv { chan, face }, Outcome::Closed) => closed(chan.bind(py), *face),
             (Self::Send { chan, .. }, Outcome::Closed) => Err(send_on_closed(chan.bind(py))),
@@ -268,6 +314,8 @@ impl Operation {
             Self::Ready { .. } => ("entering `with`", "entering `async with`"),
             Self::Yield => ("gosched()", "agosched()"),
             Self::Aio { .. } => ("aio()", "aio()"),
+            Self::Select(_) => ("select()", "aselect()"),
+            Self::Under(under) => under.operation.names(),
         }
     }
 
@@ -290,13 +338,20 @@ impl Operation {
             Self::Close { .. } | Self::Ready { .. } => "async with",
             Self::Yield => "await agosched()",
             Self::Aio { .. } => "await aio(...)",
+            Self::Select(_) => "await aselect(...)",
+            Self::Under(under) => under.operation.advice(),
         }
     }
 
     /// Whether `queue` does all that `attempt` does: then one critical section is enough for both.
     #[inline]
     pub fn is_plain(&self) -> bool {
-        matches!(self, Self::Send { .. } | Self::Recv { .. } | Self::Wait { .. })
+        match self {
+            Self::Send { .. } | Self::Recv { .. } | Self::Wait { .. } => true,
+            Self::Select(select) => select.is_plain(),
+            Self::Under(under) => under.operation.is_plain(),
+            _ => false,
+        }
     }
 
     /// Takes it out; `Yield`, which holds nothing, is left.
@@ -314,6 +369,8 @@ impl Operation {
             // By name only: it may itself wait for one that waits for one ...
             Self::Ask { goroutine, .. } => format!("<gochan.Goroutine {}>", goroutine.get().full_name(py)),
             Self::Aio { .. } => "gochan's asyncio loop".into(),
+            Self::Select(select) => select.describe(py),
+            Self::Under(under) => under.operation.on(py),
             Self::Ready { .. } | Self::Yield => String::new(),
         }
     }
@@ -333,6 +390,8 @@ impl Operation {
             // The result's channel is not shown: whoever waits there is held by a task of the loop, which completes it.
             Self::Aio { awaitable, .. } => visit.call(awaitable),
             Self::Yield => Ok(()),
+            Self::Select(select) => select.traverse(visit),
+            Self::Under(under) => under.traverse(visit),
         }
     }
 }

@@ -1,42 +1,53 @@
-//! A waiter's place in a queue, held by its host.
+//! A waiter's places in its queues, held by its host.
 //!
 //! Invariant: dropping a [`Registration`] ends the wait in the right way, whatever happened before
 //! (rule 5 of the design, "commit wins over cancel"):
-//! * nobody has claimed it: it is cancelled and leaves the queue, and a value it wanted to send is
+//! * nobody has claimed it: it is cancelled and leaves its queues, and a value it wanted to send is
 //!   dropped;
 //! * a peer handed it a value that was not taken yet: the value goes back to the head of its channel,
 //!   in its old order;
 //! * a peer took its value: that stays so.
 //!
-//! So an exception, a cancelled task, a closed loop or a collected coroutine need no code of their own.
+//! So an exception, a cancelled task, a closed loop or a collected coroutine need no code of their own. A wait that has several
+//! arms stands in one queue for each; once it has ended it leaves all of them.
 
 use crate::value::Value;
 use crate::wake::{ChanCore, GroupCore, ValueWaiter};
 use gochan_core::Outcome;
 use gochan_core::sys::Arc;
 use gochan_core::wait_queue::Ticket;
+use smallvec::SmallVec;
 
 #[derive(Debug)]
-pub enum Place {
+pub enum Queue {
     Sender(Arc<ChanCore>),
     Receiver(Arc<ChanCore>),
     Group(Arc<GroupCore>),
 }
 
+/// One arm's place.
+#[derive(Debug)]
+pub struct Stay {
+    pub queue: Queue,
+    pub ticket: Ticket,
+    pub arm: u32,
+}
+
+/// Most waits have one arm, or two: a context besides.
+pub type Stays = SmallVec<[Stay; 2]>;
+
 #[derive(Debug)]
 pub struct Registration {
-    place: Place,
-    ticket: Ticket,
+    stays: Stays,
     waiter: Arc<ValueWaiter>,
     /// Cancelled, or the outcome was taken: nothing is left to do.
     over: bool,
 }
 
 impl Registration {
-    pub fn new(place: Place, ticket: Ticket, waiter: Arc<ValueWaiter>) -> Self {
+    pub fn new(stays: Stays, waiter: Arc<ValueWaiter>) -> Self {
         Self {
-            place,
-            ticket,
+            stays,
             waiter,
             over: false,
         }
@@ -48,23 +59,35 @@ impl Registration {
             return false;
         }
         self.over = true;
-        match &self.place {
-            Place::Sender(chan) => chan.forget_sender(self.ticket),
-            Place::Receiver(chan) => chan.forget_receiver(self.ticket),
-            Place::Group(group) => group.forget(self.ticket),
-        }
+        self.leave(None);
         true
     }
 
-    /// The outcome, if a peer settled the wait.
-    pub fn take(&mut self) -> Option<Outcome<Value>> {
+    /// The outcome and the arm it came by, if a peer settled the wait.
+    pub fn take(&mut self) -> Option<(Outcome<Value>, u32)> {
         let outcome = self.waiter.take()?;
+        let arm = self.waiter.arm();
         self.over = true;
-        Some(outcome)
+        self.leave(Some(arm));
+        Some((outcome, arm))
     }
 
     pub fn waiter(&self) -> &Arc<ValueWaiter> {
         &self.waiter
+    }
+
+    /// Leaves all queues but the one it was taken out of.
+    fn leave(&self, fired: Option<u32>) {
+        for stay in &self.stays {
+            if fired == Some(stay.arm) {
+                continue;
+            }
+            match &stay.queue {
+                Queue::Sender(chan) => chan.forget_sender(stay.ticket),
+                Queue::Receiver(chan) => chan.forget_receiver(stay.ticket),
+                Queue::Group(group) => group.forget(stay.ticket),
+            }
+        }
     }
 }
 
@@ -73,9 +96,11 @@ impl Drop for Registration {
         if self.over || self.cancel() {
             return;
         }
-        if let (Place::Receiver(chan), Some(Outcome::Received(value, ordinal))) =
-            (&self.place, self.waiter.take())
-        {
+        let Some((Outcome::Received(value, ordinal), arm)) = self.take() else {
+            return;
+        };
+        let stay = self.stays.iter().find(|stay| stay.arm == arm);
+        if let Some(Queue::Receiver(chan)) = stay.map(|stay| &stay.queue) {
             chan.unrecv(value, ordinal);
         }
     }

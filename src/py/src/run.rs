@@ -10,9 +10,9 @@ use crate::block;
 use crate::coroutine;
 use crate::current::{self, Running};
 use crate::deferred;
+use crate::due;
 use crate::exit;
 use crate::goroutine::{Body, Goroutine, flag};
-use crate::goroutine_wait;
 use crate::guard;
 use crate::hooks::Hooks;
 use crate::host;
@@ -178,7 +178,7 @@ impl<'py> Home<'_, 'py> {
         });
         deferred::pass_on();
         // Main's own, perhaps; and nobody else may be awake.
-        goroutine_wait::expire_due();
+        due::happen();
         py.check_signals()
     }
 }

@@ -3,7 +3,7 @@
 use crate::announce;
 use crate::coroutine;
 use crate::current;
-use crate::goroutine_wait;
+use crate::due;
 use crate::hooks;
 use crate::monitor;
 use crate::world;
@@ -46,7 +46,7 @@ pub fn run(py: Python<'_>, permit: Permit, me: RunnerId) -> Stop {
         steps_to_clock -= 1;
         if steps_to_clock == 0 {
             steps_to_clock = CLOCK;
-            goroutine_wait::expire_due();
+            due::happen();
             steps_to_hooks -= 1;
             if steps_to_hooks == 0 {
                 steps_to_hooks = HOOKS;
@@ -56,7 +56,7 @@ pub fn run(py: Python<'_>, permit: Permit, me: RunnerId) -> Stop {
         if let Some(routine) = steps.next(permit) {
             coroutine::step(py, routine);
         } else {
-            goroutine_wait::expire_due();
+            due::happen();
             if !steps.has_jobs() {
                 break Stop::NothingReady;
             }

@@ -103,11 +103,17 @@ impl WaitGroup {
     }
 
     /// Waits until the counter is zero.
-    #[pyo3(signature = (*, timeout=None))]
-    fn wait(slf: Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
-        let limit = Limit::parse(timeout, "WaitGroup.wait()")?;
+    #[pyo3(signature = (*, timeout=None, ctx=None))]
+    fn wait(
+        slf: Bound<'_, Self>,
+        timeout: Option<&Bound<'_, PyAny>>,
+        ctx: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let name = "WaitGroup.wait()";
+        let limit = Limit::parse(timeout, name)?;
         let py = slf.py();
-        block::wait(py, Operation::Wait { group: slf.unbind() }, limit).map(drop)
+        let wait = Operation::Wait { group: slf.unbind() }.under(ctx, name)?;
+        block::wait(py, wait, limit).map(drop)
     }
 
     fn __await__(slf: Bound<'_, Self>) -> PyResult<Bound<'_, Awaitable>> {
@@ -149,7 +155,7 @@ impl WaitGroup {
         _exc: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         if leaving_waits(kind)? {
-            return Self::wait(slf, None);
+            return Self::wait(slf, None, None);
         }
         Ok(())
     }

@@ -21,34 +21,61 @@ pub type ValueWaiter = Waiter<Value>;
 #[derive(Debug)]
 pub enum Waker {
     /// A blocked thread.
-    Thread(Box<(Arc<ValueWaiter>, Arc<Parker>)>),
+    Thread(Box<Place<Arc<Parker>>>),
     /// A task of an asyncio loop.
-    Asyncio(Box<(Arc<ValueWaiter>, Py<AioWaiter>)>),
-    /// A goroutine that parks by yielding, with its own waiter.
-    Goroutine(Routine),
+    Asyncio(Box<Place<Py<AioWaiter>>>),
+    /// A goroutine that parks by yielding, with its own waiter, by this arm.
+    Goroutine(u32, Routine),
     /// ... with another one, because its own is in use.
-    GoroutineBesides(Box<(Arc<ValueWaiter>, Routine)>),
+    GoroutineBesides(Box<Place<Routine>>),
+}
+
+/// One arm of a wait whose waiter stands by itself.
+#[derive(Debug)]
+pub struct Place<H> {
+    pub waiter: Arc<ValueWaiter>,
+    pub host: H,
+    pub arm: u32,
+}
+
+impl<H> Place<H> {
+    pub fn new(waiter: &Arc<ValueWaiter>, host: H, arm: u32) -> Self {
+        let waiter = Arc::clone(waiter);
+        Self { waiter, host, arm }
+    }
 }
 
 impl Parked<Value> for Waker {
     #[inline]
     fn waiter(&self) -> &ValueWaiter {
         match self {
-            Self::Goroutine(routine) => routine.get().waiter_for_peers(),
-            Self::Thread(thread) => &thread.0,
-            Self::Asyncio(task) => &task.0,
-            Self::GoroutineBesides(wait) if wait.1.get().is_abandoned() => wait.1.get().waiter_for_peers(),
-            Self::GoroutineBesides(wait) => &wait.0,
+            Self::Goroutine(_, routine) => routine.get().waiter_for_peers(),
+            Self::Thread(thread) => &thread.waiter,
+            Self::Asyncio(task) => &task.waiter,
+            Self::GoroutineBesides(wait) if wait.host.get().is_abandoned() => {
+                wait.host.get().waiter_for_peers()
+            }
+            Self::GoroutineBesides(wait) => &wait.waiter,
         }
     }
 
     #[inline]
     fn wake(self) {
         match self {
-            Self::Goroutine(routine) => routine.wake(),
-            Self::Thread(thread) => deferred::unpark(thread.1),
-            Self::Asyncio(task) => aio_waiter::wake(task.1),
-            Self::GoroutineBesides(wait) => wait.1.wake(),
+            Self::Goroutine(_, routine) => routine.wake(),
+            Self::Thread(thread) => deferred::unpark(thread.host),
+            Self::Asyncio(task) => aio_waiter::wake(task.host),
+            Self::GoroutineBesides(wait) => wait.host.wake(),
+        }
+    }
+
+    #[inline]
+    fn arm(&self) -> u32 {
+        match self {
+            Self::Goroutine(arm, _) => *arm,
+            Self::Thread(thread) => thread.arm,
+            Self::Asyncio(task) => task.arm,
+            Self::GoroutineBesides(wait) => wait.arm,
         }
     }
 }

@@ -7,6 +7,7 @@
 
 use crate::current;
 use crate::deferred;
+use crate::due::Due;
 use crate::goroutine::{Goroutine, flag};
 use crate::job::Job;
 use crate::monitor;
@@ -16,7 +17,6 @@ use crate::value::{Ref, Value};
 use gochan_core::sched::scheduler::{Permit, RunnerId};
 use gochan_core::sched::{CallQueue, Scheduler, Seats, Timers, calls::Call};
 use gochan_core::sys::Arc;
-use gochan_core::waiter::Waiter;
 use pyo3::prelude::*;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
@@ -67,28 +67,11 @@ pub enum Order {
     Wait,
 }
 
-/// A goroutine's timeout: the wait that it ends.
-#[derive(Debug)]
-pub struct Expiry {
-    pub routine: Routine,
-    /// `None`: the goroutine's own.
-    pub extra: Option<Arc<Waiter<Value>>>,
-    pub turn: u32,
-}
-
-impl Expiry {
-    pub fn waiter(&self) -> &Waiter<Value> {
-        self.extra
-            .as_deref()
-            .unwrap_or_else(|| self.routine.get().waiter())
-    }
-}
-
 #[derive(Debug)]
 pub struct World {
     pub steps: Scheduler<Routine>,
     pub calls: CallQueue<Py<Job>>,
-    pub timers: Timers<Expiry>,
+    pub timers: Timers<Due>,
     /// Goroutine threads without work.
     pub seats: Seats<Order>,
 }

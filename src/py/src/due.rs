@@ -1,0 +1,51 @@
+//! What is to happen at a time of its own: what stands in the scheduler's timers, and what is done with it then.
+//!
+//! Runners look between two steps; while none is awake the monitor sleeps until the first is due and calls a thread
+//! ([`crate::monitor`]).
+
+use crate::goroutine_wait::Expiry;
+use crate::world;
+use gochan_core::clock::{Clock, Instant, Monotonic};
+use gochan_core::sched::timers::Key;
+use pyo3::prelude::*;
+
+#[derive(Debug)]
+pub enum Due {
+    /// A goroutine has waited for as long as it wanted to.
+    Expiry(Expiry),
+}
+
+impl Due {
+    fn happen(self) {
+        match self {
+            Self::Expiry(expiry) => expiry.happen(),
+        }
+    }
+}
+
+/// Sees to it that `due` happens at `at`, or soon after.
+pub fn add(py: Python<'_>, at: Instant, due: Due) -> Key {
+    let (key, is_first) = world::get().timers.add(at, due);
+    if is_first {
+        // Somebody has to be there then: not every thread that waits sees to it.
+        world::keep_a_spare(py);
+    }
+    key
+}
+
+/// Takes it back, if it has not happened.
+pub fn cancel(key: Key) {
+    drop(world::get().timers.cancel(key));
+}
+
+/// Lets happen what is due. Attached.
+pub fn happen() {
+    let timers = &world::get().timers;
+    if timers.is_empty() {
+        return;
+    }
+    let now = Monotonic.now();
+    while let Some(due) = timers.pop_due(now) {
+        due.happen();
+    }
+}

@@ -1,0 +1,370 @@
+//! `select`, `aselect` and `sending`: one of several sends and receives, whichever can happen first.
+//!
+//! What an arm is, is looked at in the call, before any effect: a channel that receives, what [`sending`] made, or None, which is
+//! Go's nil channel and never ready. Arms that are None are left out, and the others keep their number.
+
+use crate::awaitable::Awaitable;
+use crate::block;
+use crate::chan::{ChanBase, RecvChan, SendChan};
+use crate::gc::visit_value;
+use crate::limit::Limit;
+use crate::operation::{self, Operation, Queued};
+use crate::registration::{Queue, Stay, Stays};
+use crate::value::{Ref, Value};
+use crate::wake::{ChanCore, Waker};
+use gochan_core::Outcome;
+use gochan_core::channel::RawChannel;
+use gochan_core::select::{self as core, Did, Leads, MOST_ARMS, Order, Start, Way};
+use gochan_core::sys::Arc;
+use gochan_core::wait_queue::Ticket;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyInt, PyTuple};
+use smallvec::SmallVec;
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A channel and the number of its arm, as the user wrote it.
+#[derive(Debug)]
+struct Target {
+    chan: Ref<ChanBase>,
+    number: u32,
+}
+
+impl Leads<Value, Waker> for Target {
+    fn channel(&self) -> &RawChannel<Value, Waker> {
+        self.chan.get().core()
+    }
+}
+
+impl Target {
+    fn core(&self) -> &Arc<ChanCore> {
+        self.chan.get().core()
+    }
+}
+
+type Arm = core::Arm<Target, Value>;
+
+#[derive(Debug)]
+pub struct Select {
+    arms: SmallVec<[Arm; 2]>,
+    /// Rather nothing than to wait.
+    default: bool,
+    priority: bool,
+}
+
+/// One arm that sends: what `sending(ch, value)` makes.
+#[pyclass(frozen, generic, module = "gochan")]
+#[derive(Debug)]
+pub struct SendCase {
+    /// `None`: a nil channel.
+    chan: Option<Py<SendChan>>,
+    value: Py<PyAny>,
+}
+
+#[pymethods]
+impl SendCase {
+    #[allow(clippy::unused_self)]
+    fn __bool__(&self) -> bool {
+        true
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let value = crate::goroutine::type_name(self.value.bind(py));
+        match &self.chan {
+            Some(chan) => format!(
+                "<gochan.SendCase of a value of type {value} on {}>",
+                ChanBase::describe(chan.bind(py).as_super())
+            ),
+            None => format!("<gochan.SendCase of a value of type {value} on no channel>"),
+        }
+    }
+
+    #[allow(clippy::unused_self)]
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(PyTypeError::new_err(
+            "cannot copy or pickle a SendCase: its channel is one place that many share; make another with sending()",
+        ))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.chan)?;
+        visit.call(&self.value)
+    }
+}
+
+/// An arm for `select` and `aselect` that sends `value` on `ch`; None for `ch` is an arm that is never ready.
+///
+/// It may be used again, each time to send the same value. Go's `case ch <- value:`.
+#[pyfunction]
+#[pyo3(signature = (ch, value, /))]
+pub fn sending(ch: &Bound<'_, PyAny>, value: Py<PyAny>) -> PyResult<SendCase> {
+    if ch.is_none() {
+        return Ok(SendCase { chan: None, value });
+    }
+    match ch.cast::<SendChan>() {
+        Ok(chan) => Ok(SendCase {
+            chan: Some(chan.clone().unbind()),
+            value,
+        }),
+        Err(_) if ch.is_instance_of::<RecvChan>() => Err(PyTypeError::new_err(
+            "sending(): this channel is receive-only; send on the Chan itself or on its .sender",
+        )),
+        Err(_) => {
+            let kind = crate::goroutine::type_name(ch);
+            Err(PyTypeError::new_err(format!(
+                "sending(): the first argument must be a channel that sends, or None, not {kind}"
+            )))
+        }
+    }
+}
+
+/// Waits until one of the arms can happen, does it, and returns `(index, value, ok)`.
+///
+/// An arm is a channel (it receives), `sending(ch, value)`, or None (it is never ready). If several are ready, each is as likely as any
+/// other; with `priority=True` the first of them is taken. A receive gives `(i, value, True)`, or `(i, None, False)` when the
+/// channel is closed and drained; a send gives `(i, None, True)`, or raises ChanClosed when the channel is closed.
+///
+/// With `default=True` it never waits: None if no arm is ready. TimeoutError after `timeout` seconds; the context's error when `ctx` is
+/// done, which wins over every arm and over the default. Without an arm that could ever be ready it waits for ever. Go's select.
+#[pyfunction]
+#[pyo3(signature = (*arms, default=false, timeout=None, ctx=None, priority=false))]
+pub fn select(
+    arms: &Bound<'_, PyTuple>,
+    default: bool,
+    timeout: Option<&Bound<'_, PyAny>>,
+    ctx: Option<&Bound<'_, PyAny>>,
+    priority: bool,
+) -> PyResult<Py<PyAny>> {
+    let (operation, limit) = Select::parse("select()", arms, default, timeout, ctx, priority)?;
+    block::wait(arms.py(), operation, limit)
+}
+
+/// Awaitable twin of `select`.
+#[pyfunction]
+#[pyo3(signature = (*arms, default=false, timeout=None, ctx=None, priority=false))]
+pub fn aselect<'py>(
+    arms: &Bound<'py, PyTuple>,
+    default: bool,
+    timeout: Option<&Bound<'py, PyAny>>,
+    ctx: Option<&Bound<'py, PyAny>>,
+    priority: bool,
+) -> PyResult<Bound<'py, Awaitable>> {
+    let (operation, limit) = Select::parse("aselect()", arms, default, timeout, ctx, priority)?;
+    Awaitable::new(arms.py(), operation, limit)
+}
+
+/// Counts the selects of this process: each has a number of its own to begin with.
+static SELECTS: AtomicU64 = AtomicU64::new(0);
+
+impl Select {
+    fn parse(
+        name: &str,
+        given: &Bound<'_, PyTuple>,
+        default: bool,
+        timeout: Option<&Bound<'_, PyAny>>,
+        ctx: Option<&Bound<'_, PyAny>>,
+        priority: bool,
+    ) -> PyResult<(Operation, Limit)> {
+        let limit = Limit::parse(timeout, name)?;
+        if default && limit != Limit::Never {
+            return Err(PyValueError::new_err(format!(
+                "{name}: with default=True it never waits, so a timeout means nothing: give one of the two"
+            )));
+        }
+        if given.len() > MOST_ARMS {
+            return Err(PyValueError::new_err(format!(
+                "{name}: at most {MOST_ARMS} arms, not {}",
+                given.len()
+            )));
+        }
+        let mut arms = SmallVec::with_capacity(given.len());
+        for (number, arm) in (0..).zip(given.iter_borrowed()) {
+            arms.extend(parse_arm(name, number, &arm)?);
+        }
+        let select = Self {
+            arms,
+            default,
+            priority,
+        };
+        let operation = Operation::Select(Box::new(select)).under(ctx, name)?;
+        Ok((operation, limit))
+    }
+
+    fn order(&self) -> Order {
+        if self.priority {
+            return Order::Written;
+        }
+        let mut number = SELECTS.fetch_add(1, Ordering::Relaxed) ^ seed();
+        Order::Random(core::mixed(&mut number))
+    }
+
+    pub fn attempt(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        let order = self.order();
+        match core::try_select(&mut self.arms, order) {
+            Start::Fired(at, did) => self.did(py, at, did).map(Some),
+            Start::NoneReady if self.default => Ok(Some(py.None())),
+            Start::NoneReady => Ok(None),
+        }
+    }
+
+    pub fn queue(&mut self, py: Python<'_>, waker: &mut dyn FnMut(u32) -> Waker) -> PyResult<Queued> {
+        let order = self.order();
+        match core::select_or_park(&mut self.arms, order, waker) {
+            Start::Fired(at, did) => self.did(py, at, did).map(Queued::Not),
+            Start::NoneReady => Ok(Queued::In(Ticket::NOWHERE)),
+        }
+    }
+
+    /// What an arm that was ready gives.
+    fn did(&self, py: Python<'_>, at: usize, did: Did<Value>) -> PyResult<Py<PyAny>> {
+        match did {
+            Did::Sent => self.result(py, at, None, true),
+            Did::Received(value) => self.result(py, at, Some(value), true),
+            Did::FoundClosed => self.result(py, at, None, false),
+            Did::Refused(_) => Err(operation::send_on_closed(self.arms[at].chan.chan.bind(py))),
+        }
+    }
+
+    /// What the arm gives that a peer settled.
+    pub fn finish(&mut self, py: Python<'_>, outcome: Outcome<Value>, arm: u32) -> PyResult<Py<PyAny>> {
+        let at = arm as usize;
+        match (outcome, &self.arms[at].way) {
+            (Outcome::Received(value, _), _) => self.did(py, at, Did::Received(value)),
+            (Outcome::Closed, Way::Recv) => self.did(py, at, Did::FoundClosed),
+            (Outcome::Closed, Way::Send(_)) => {
+                Err(operation::send_on_closed(self.arms[at].chan.chan.bind(py)))
+            }
+            (Outcome::Sent | Outcome::Released, _) => self.did(py, at, Did::Sent),
+        }
+    }
+
+    /// `(index, value, ok)`.
+    #[inline]
+    fn result(&self, py: Python<'_>, at: usize, value: Option<Value>, ok: bool) -> PyResult<Py<PyAny>> {
+        let number = PyInt::new(py, self.arms[at].chan.number).into_any();
+        let value = value.map_or_else(|| py.None().into_bound(py), |value| value.into_bound(py));
+        let ok = PyBool::new(py, ok).to_owned().into_any();
+        Ok(PyTuple::new(py, [number, value, ok])?.into_any().unbind())
+    }
+
+    /// Takes the waiter out of all queues.
+    pub fn leave(&self) {
+        core::leave(&self.arms);
+    }
+
+    pub fn give_back(&self, outcome: Outcome<Value>, arm: u32) {
+        if let (Outcome::Received(value, ordinal), Some(arm)) = (outcome, self.arms.get(arm as usize)) {
+            arm.chan.core().unrecv(value, ordinal);
+        }
+    }
+
+    pub fn stays(&self) -> Stays {
+        let stay = |(arm, at): (&Arm, u32)| {
+            let chan = Arc::clone(arm.chan.core());
+            Stay {
+                queue: match arm.way {
+                    Way::Recv => Queue::Receiver(chan),
+                    Way::Send(_) => Queue::Sender(chan),
+                },
+                ticket: arm.ticket,
+                arm: at,
+            }
+        };
+        self.arms.iter().zip(0..).map(stay).collect()
+    }
+
+    /// Whether `queue` does all that `attempt` does.
+    pub fn is_plain(&self) -> bool {
+        !self.default
+    }
+
+    /// For messages.
+    pub fn describe(&self, py: Python<'_>) -> String {
+        const SHOWN: usize = 3;
+        if self.arms.is_empty() {
+            return "no channel at all".into();
+        }
+        let arm = |arm: &Arm| {
+            let way = match arm.way {
+                Way::Recv => "recv from",
+                Way::Send(_) => "send on",
+            };
+            format!("{way} {}", ChanBase::describe(arm.chan.chan.bind(py)))
+        };
+        let mut text = self
+            .arms
+            .iter()
+            .take(SHOWN)
+            .map(arm)
+            .collect::<Vec<_>>()
+            .join(", ");
+        if self.arms.len() > SHOWN {
+            // Writing to a string does not fail.
+            let _ = write!(text, " and {} more", self.arms.len() - SHOWN);
+        }
+        text
+    }
+
+    pub fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        for arm in &self.arms {
+            visit_value(visit, arm.chan.chan.value())?;
+            if let Way::Send(Some(value)) = &arm.way {
+                visit_value(visit, value)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One arm as the user gives it; `None` for one that is never ready.
+#[inline]
+fn parse_arm(name: &str, number: u32, arm: &Bound<'_, PyAny>) -> PyResult<Option<Arm>> {
+    if let Ok(chan) = arm.cast::<RecvChan>() {
+        let chan = Ref::new(chan.as_super().clone());
+        return Ok(Some(Arm::recv(Target { chan, number })));
+    }
+    if arm.is_none() {
+        return Ok(None);
+    }
+    let Ok(case) = arm.cast::<SendCase>() else {
+        return Err(no_arm(name, number, arm));
+    };
+    let (py, case) = (arm.py(), case.get());
+    Ok(case.chan.as_ref().map(|chan| {
+        let chan = Ref::new(chan.bind(py).as_super().clone());
+        Arm::send(Target { chan, number }, Value::new(case.value.bind(py).clone()))
+    }))
+}
+
+#[cold]
+fn no_arm(name: &str, number: u32, arm: &Bound<'_, PyAny>) -> PyErr {
+    if arm.is_instance_of::<SendChan>() {
+        return PyTypeError::new_err(format!(
+            "{name}: arm {number} is a send-only channel, which can not receive; to send write sending(ch, value)"
+        ));
+    }
+    let kind = crate::goroutine::type_name(arm);
+    PyTypeError::new_err(format!(
+        "{name}: arm {number} must be a channel to receive from, sending(ch, value) or None, not {kind}"
+    ))
+}
+
+/// Where this process begins to count: somewhere else each time, so that programs do not come to rely on one order.
+fn seed() -> u64 {
+    static SEED: AtomicU64 = AtomicU64::new(0);
+    let known = SEED.load(Ordering::Relaxed);
+    if known != 0 {
+        return known;
+    }
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(1, |since| {
+            u64::from(since.subsec_nanos()) ^ (since.as_secs() << 30)
+        });
+    let mut state = now ^ (u64::from(std::process::id()) << 32);
+    let new = core::mixed(&mut state) | 1;
+    SEED.store(new, Ordering::Relaxed);
+    new
+}

@@ -1,0 +1,166 @@
+//! `ctx=`: an operation that also ends when a context does.
+//!
+//! It is a select of two: the operation itself, and a receive from the context's `done`. A context that is done already wins over
+//! an operation that is ready; once the wait has begun, whoever comes first does.
+
+use crate::chan::{ChanBase, RecvChan};
+use crate::error;
+use crate::gc::visit_value;
+use crate::operation::{Operation, Queued};
+use crate::registration::{Queue, Stay, Stays};
+use crate::value::Value;
+use crate::wake::{ChanCore, Waker};
+use gochan_core::channel::RecvStart;
+use gochan_core::sys::Arc;
+use gochan_core::wait_queue::Ticket;
+use gochan_core::{Outcome, Parked as _};
+use pyo3::exceptions::{PyBaseException, PyTypeError};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+
+/// The arm by which the context ends a wait. No select has so many of its own.
+pub const CONTEXT: u32 = u32::MAX;
+
+/// A context that may be done some day.
+#[derive(Debug)]
+pub struct Guard {
+    done: Arc<ChanCore>,
+    ctx: Value,
+}
+
+impl Guard {
+    /// `None`: the context can never be done, or there is none.
+    pub fn of(ctx: Option<&Bound<'_, PyAny>>, operation: &str) -> PyResult<Option<Self>> {
+        let Some(ctx) = ctx.filter(|ctx| !ctx.is_none()) else {
+            return Ok(None);
+        };
+        let done = match ctx.getattr_opt(pyo3::intern!(ctx.py(), "done"))? {
+            Some(done) if done.is_none() => return Ok(None),
+            Some(done) => done,
+            None => return Err(no_context(ctx, operation)),
+        };
+        let Ok(done) = done.cast_into::<RecvChan>() else {
+            return Err(no_context(ctx, operation));
+        };
+        let chan: &Bound<'_, ChanBase> = done.as_super();
+        Ok(Some(Self {
+            done: Arc::clone(chan.get().core()),
+            ctx: Value::new(ctx.clone()),
+        }))
+    }
+
+    pub fn is_done(&self) -> bool {
+        self.done.is_closed()
+    }
+
+    /// What the operation raises when the context is done.
+    pub fn error(&self, py: Python<'_>) -> PyErr {
+        // SAFETY: attached, a live object.
+        let ctx = unsafe { Bound::from_borrowed_ptr(py, self.ctx.as_ptr()) };
+        match ctx.getattr(pyo3::intern!(py, "err")) {
+            Ok(err) if err.is_instance_of::<PyBaseException>() => PyErr::from_value(err),
+            // A context of the user's own that is done before it says why.
+            Ok(_) => error::canceled(py, "context canceled".into()),
+            Err(error) => error,
+        }
+    }
+}
+
+#[cold]
+fn no_context(ctx: &Bound<'_, PyAny>, operation: &str) -> PyErr {
+    let kind = crate::goroutine::type_name(ctx);
+    PyTypeError::new_err(format!(
+        "{operation}: ctx must be a Context, or an object with its `done`, `err` and `value`, not {kind}"
+    ))
+}
+
+/// An operation under a context.
+#[derive(Debug)]
+pub struct Under {
+    pub operation: Operation,
+    guard: Guard,
+    /// The operation's place, and the one at the context, while it waits.
+    ticket: Ticket,
+    at_context: Ticket,
+}
+
+impl Under {
+    pub fn new(operation: Operation, guard: Guard) -> Self {
+        Self {
+            operation,
+            guard,
+            ticket: Ticket::NOWHERE,
+            at_context: Ticket::NOWHERE,
+        }
+    }
+
+    fn check(&self, py: Python<'_>) -> PyResult<()> {
+        if self.guard.is_done() {
+            return Err(self.guard.error(py));
+        }
+        Ok(())
+    }
+
+    pub fn attempt(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.check(py)?;
+        self.operation.attempt(py)
+    }
+
+    pub fn queue(&mut self, py: Python<'_>, waker: &mut dyn FnMut(u32) -> Waker) -> PyResult<Queued> {
+        self.check(py)?;
+        match self.operation.queue(py, &mut *waker)? {
+            Queued::Not(result) => return Ok(Queued::Not(result)),
+            Queued::In(ticket) => self.ticket = ticket,
+        }
+        let mut party = None;
+        match self.guard.done.recv_or_park_with(|| waker(CONTEXT)) {
+            RecvStart::Parked(ticket) => self.at_context = ticket,
+            RecvStart::Closed => party = Some(waker(CONTEXT)),
+            // Nobody sends on the `done` of a context; a foreign one that does means the same by it.
+            RecvStart::Received(value) => {
+                drop(value);
+                party = Some(waker(CONTEXT));
+            }
+        }
+        if let Some(party) = party {
+            // Done since the look above. It ends the wait as it would have a moment later, unless a peer was first.
+            if party.settle(Outcome::Closed).is_ok() {
+                party.wake();
+            }
+        }
+        Ok(Queued::In(Ticket::NOWHERE))
+    }
+
+    pub fn finish(&mut self, py: Python<'_>, outcome: Outcome<Value>, arm: u32) -> PyResult<Py<PyAny>> {
+        if arm == CONTEXT {
+            return Err(self.guard.error(py));
+        }
+        self.operation.finish(py, outcome, arm)
+    }
+
+    pub fn forget(&self) {
+        self.operation.forget(self.ticket);
+        self.guard.done.forget_receiver(self.at_context);
+    }
+
+    pub fn give_back(&self, outcome: Outcome<Value>, arm: u32) {
+        if arm != CONTEXT {
+            self.operation.give_back(outcome, arm);
+        }
+    }
+
+    pub fn stays(&self) -> Stays {
+        let mut stays = self.operation.stays(self.ticket);
+        stays.push(Stay {
+            queue: Queue::Receiver(Arc::clone(&self.guard.done)),
+            ticket: self.at_context,
+            arm: CONTEXT,
+        });
+        stays
+    }
+
+    pub fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit_value(visit, &self.guard.ctx)?;
+        self.operation.traverse(visit)
+    }
+}
