@@ -1,9 +1,12 @@
 //! Go's `select`: one of several sends and receives, whichever can happen first.
 //!
 //! Invariants:
-//! * A select that looks or queues holds the locks of all its channels, and stands in none of their queues; one that is
-//!   parked stands in all of them, and is settled by one of its arms (see `waiter`). So there is no moment in which two selects
-//!   are both half decided: of two that face each other, the second finds the first one parked (S4, S5, S10).
+//! * A select that finds no arm ready, or queues, holds the locks of all its channels at that instant, and stands in none of their
+//!   queues; one that is parked stands in all of them, and is settled by one of its arms (see `waiter`). So there is no moment
+//!   in which two selects are both half decided: of two that face each other, the second finds the first one parked (S4, S5, S10).
+//! * One that fires an arm at once has only that arm's lock when it does: the arm is ready at that instant, and more is not
+//!   asked for, as long as the order is a random one. In written order an arm may fire only while all before it are not ready,
+//!   which again takes all locks.
 //! * Locks are taken in the order of the channels' addresses, each once, however many arms name it.
 //! * Among several arms that are ready each is as likely as any other (S2): they are looked at in a random order, a fresh one each
 //!   time, and the first ready one fires. Arms count, not channels.
@@ -155,6 +158,18 @@ where
 {
     // Before the locks, so that it outlives them: what is in it is woken and dropped after the unlock.
     let mut after = After::new();
+    if let Order::Random(_) = order {
+        for at in Looks::new(arms.len(), order) {
+            let Arm { chan, way, .. } = &mut arms[at];
+            let channel = chan.channel();
+            let mut state = channel.state.lock();
+            if let Some(did) = attempt(&mut state, channel.capacity(), way, &mut after) {
+                drop(state);
+                after.run();
+                return Start::Fired(at, did);
+            }
+        }
+    }
     let start = {
         let Parts { chans, mut ways } = Parts::of(arms);
         let (mut locked, place_of) = lock_all(&chans);

@@ -34,6 +34,7 @@ mod due;
 mod error;
 mod exit;
 mod fork;
+mod front;
 mod gc;
 mod goroutine;
 mod goroutine_wait;
@@ -52,6 +53,7 @@ mod run;
 mod runner;
 mod scope;
 mod select;
+mod select_front;
 mod spawn;
 mod step_lock;
 mod threads;
@@ -66,7 +68,7 @@ use pyo3::prelude::*;
 
 #[pymodule(gil_used = false)]
 mod _gochan {
-    use super::{awaitable, chan_iter, chan_type, fork, goroutine, spawn};
+    use super::{awaitable, chan_iter, chan_type, fork, goroutine, select_front, spawn};
     use pyo3::exceptions::PyImportError;
     use pyo3::ffi;
     use pyo3::prelude::*;
@@ -108,6 +110,7 @@ mod _gochan {
         }
         module.add("Chan", chan_type::make(py)?)?;
         module.add("go", spawn::go_function(py)?)?;
+        select_front::put_in_front(module)?;
         for function in [
             "agosched",
             "aio",

@@ -23,6 +23,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyInt, PyTuple};
 use smallvec::SmallVec;
 use std::fmt::Write;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A channel and the number of its arm, as the user wrote it.
@@ -42,6 +43,26 @@ impl Target {
     fn core(&self) -> &Arc<ChanCore> {
         self.chan.get().core()
     }
+
+    /// What the arm gives when it has done something.
+    fn did(&self, py: Python<'_>, did: Did<Value>) -> PyResult<Py<PyAny>> {
+        result(self.chan.bind(py), self.number, did)
+    }
+}
+
+/// `(index, value, ok)`, for what an arm of that channel has done.
+#[inline]
+pub fn result(chan: &Bound<'_, ChanBase>, number: u32, did: Did<Value>) -> PyResult<Py<PyAny>> {
+    let py = chan.py();
+    let (value, ok) = match did {
+        Did::Received(value) => (value.into_bound(py), true),
+        Did::Sent => (py.None().into_bound(py), true),
+        Did::FoundClosed => (py.None().into_bound(py), false),
+        Did::Refused(_) => return Err(operation::send_on_closed(chan)),
+    };
+    let number = PyInt::new(py, number).into_any();
+    let ok = PyBool::new(py, ok).to_owned().into_any();
+    Ok(PyTuple::new(py, [number, value, ok])?.into_any().unbind())
 }
 
 type Arm = core::Arm<Target, Value>;
@@ -61,6 +82,15 @@ pub struct SendCase {
     /// `None`: a nil channel.
     chan: Option<Py<SendChan>>,
     value: Py<PyAny>,
+}
+
+impl SendCase {
+    /// The channel and a reference to the value, unless the channel is nil.
+    #[inline]
+    pub fn parts<'a, 'py>(&'a self, py: Python<'py>) -> Option<(&'a Bound<'py, ChanBase>, Value)> {
+        let chan = self.chan.as_ref()?.bind(py).as_super();
+        Some((chan, Value::new(self.value.bind(py).clone())))
+    }
 }
 
 #[pymethods]
@@ -173,18 +203,8 @@ impl Select {
                 "{name}: with default=True it never waits, so a timeout means nothing: give one of the two"
             )));
         }
-        if given.len() > MOST_ARMS {
-            return Err(PyValueError::new_err(format!(
-                "{name}: at most {MOST_ARMS} arms, not {}",
-                given.len()
-            )));
-        }
-        let mut arms = SmallVec::with_capacity(given.len());
-        for (number, arm) in (0..).zip(given.iter_borrowed()) {
-            arms.extend(parse_arm(name, number, &arm)?);
-        }
         let select = Self {
-            arms,
+            arms: parse_arms(name, given.iter_borrowed())?,
             default,
             priority,
         };
@@ -192,18 +212,28 @@ impl Select {
         Ok((operation, limit))
     }
 
+    /// With nothing but arms.
+    #[inline]
+    pub fn plain(name: &str, given: &[Bound<'_, PyAny>]) -> PyResult<Self> {
+        Ok(Self {
+            arms: parse_arms(name, given.iter())?,
+            default: false,
+            priority: false,
+        })
+    }
+
     fn order(&self) -> Order {
         if self.priority {
-            return Order::Written;
+            Order::Written
+        } else {
+            random_order()
         }
-        let mut number = SELECTS.fetch_add(1, Ordering::Relaxed) ^ seed();
-        Order::Random(core::mixed(&mut number))
     }
 
     pub fn attempt(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         let order = self.order();
         match core::try_select(&mut self.arms, order) {
-            Start::Fired(at, did) => self.did(py, at, did).map(Some),
+            Start::Fired(at, did) => self.arms[at].chan.did(py, did).map(Some),
             Start::NoneReady if self.default => Ok(Some(py.None())),
             Start::NoneReady => Ok(None),
         }
@@ -212,41 +242,20 @@ impl Select {
     pub fn queue(&mut self, py: Python<'_>, waker: &mut dyn FnMut(u32) -> Waker) -> PyResult<Queued> {
         let order = self.order();
         match core::select_or_park(&mut self.arms, order, waker) {
-            Start::Fired(at, did) => self.did(py, at, did).map(Queued::Not),
+            Start::Fired(at, did) => self.arms[at].chan.did(py, did).map(Queued::Not),
             Start::NoneReady => Ok(Queued::In(Ticket::NOWHERE)),
-        }
-    }
-
-    /// What an arm that was ready gives.
-    fn did(&self, py: Python<'_>, at: usize, did: Did<Value>) -> PyResult<Py<PyAny>> {
-        match did {
-            Did::Sent => self.result(py, at, None, true),
-            Did::Received(value) => self.result(py, at, Some(value), true),
-            Did::FoundClosed => self.result(py, at, None, false),
-            Did::Refused(_) => Err(operation::send_on_closed(self.arms[at].chan.chan.bind(py))),
         }
     }
 
     /// What the arm gives that a peer settled.
     pub fn finish(&mut self, py: Python<'_>, outcome: Outcome<Value>, arm: u32) -> PyResult<Py<PyAny>> {
-        let at = arm as usize;
-        match (outcome, &self.arms[at].way) {
-            (Outcome::Received(value, _), _) => self.did(py, at, Did::Received(value)),
-            (Outcome::Closed, Way::Recv) => self.did(py, at, Did::FoundClosed),
-            (Outcome::Closed, Way::Send(_)) => {
-                Err(operation::send_on_closed(self.arms[at].chan.chan.bind(py)))
-            }
-            (Outcome::Sent | Outcome::Released, _) => self.did(py, at, Did::Sent),
+        let core::Arm { chan, way, .. } = &self.arms[arm as usize];
+        match (outcome, way) {
+            (Outcome::Received(value, _), _) => chan.did(py, Did::Received(value)),
+            (Outcome::Closed, Way::Recv) => chan.did(py, Did::FoundClosed),
+            (Outcome::Closed, Way::Send(_)) => Err(operation::send_on_closed(chan.chan.bind(py))),
+            (Outcome::Sent | Outcome::Released, _) => chan.did(py, Did::Sent),
         }
-    }
-
-    /// `(index, value, ok)`.
-    #[inline]
-    fn result(&self, py: Python<'_>, at: usize, value: Option<Value>, ok: bool) -> PyResult<Py<PyAny>> {
-        let number = PyInt::new(py, self.arms[at].chan.number).into_any();
-        let value = value.map_or_else(|| py.None().into_bound(py), |value| value.into_bound(py));
-        let ok = PyBool::new(py, ok).to_owned().into_any();
-        Ok(PyTuple::new(py, [number, value, ok])?.into_any().unbind())
     }
 
     /// Takes the waiter out of all queues.
@@ -318,6 +327,30 @@ impl Select {
     }
 }
 
+/// A fresh one each time.
+#[inline]
+pub fn random_order() -> Order {
+    let mut number = SELECTS.fetch_add(1, Ordering::Relaxed) ^ seed();
+    Order::Random(core::mixed(&mut number))
+}
+
+fn parse_arms<'py, A>(name: &str, given: impl ExactSizeIterator<Item = A>) -> PyResult<SmallVec<[Arm; 2]>>
+where
+    A: Deref<Target = Bound<'py, PyAny>>,
+{
+    if given.len() > MOST_ARMS {
+        return Err(PyValueError::new_err(format!(
+            "{name}: at most {MOST_ARMS} arms, not {}",
+            given.len()
+        )));
+    }
+    let mut arms = SmallVec::with_capacity(given.len());
+    for (number, arm) in (0..).zip(given) {
+        arms.extend(parse_arm(name, number, &arm)?);
+    }
+    Ok(arms)
+}
+
 /// One arm as the user gives it; `None` for one that is never ready.
 #[inline]
 fn parse_arm(name: &str, number: u32, arm: &Bound<'_, PyAny>) -> PyResult<Option<Arm>> {
@@ -331,10 +364,9 @@ fn parse_arm(name: &str, number: u32, arm: &Bound<'_, PyAny>) -> PyResult<Option
     let Ok(case) = arm.cast::<SendCase>() else {
         return Err(no_arm(name, number, arm));
     };
-    let (py, case) = (arm.py(), case.get());
-    Ok(case.chan.as_ref().map(|chan| {
-        let chan = Ref::new(chan.bind(py).as_super().clone());
-        Arm::send(Target { chan, number }, Value::new(case.value.bind(py).clone()))
+    Ok(case.get().parts(arm.py()).map(|(chan, value)| {
+        let chan = Ref::new(chan.clone());
+        Arm::send(Target { chan, number }, value)
     }))
 }
 
