@@ -18,7 +18,7 @@ use crate::goroutine::type_name;
 use crate::guard;
 use crate::limit::Limit;
 use crate::operation::{Face, Operation};
-use crate::value::Ref;
+use crate::value::{Ref, Value};
 use crate::wake::ChanCore;
 use gochan_core::context::Reason;
 use gochan_core::sys::Arc;
@@ -28,6 +28,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass_init::PyClassInitializer;
 use pyo3::types::{PyDict, PyTuple, PyType};
+use std::cell::RefCell;
 
 /// What one context adds to its parent.
 #[derive(Debug)]
@@ -200,11 +201,55 @@ impl Context {
 
 impl Drop for Context {
     fn drop(&mut self) {
-        let Kind::Cancel { node, .. } = &self.kind else {
-            return;
-        };
         // Refused when the interpreter is nearly gone; then nothing is to be undone either.
-        Python::try_attach(|py| guard::with_error_aside(py, || node::let_go(py, node)));
+        Python::try_attach(|py| {
+            guard::with_error_aside(py, || {
+                let kind = std::mem::replace(&mut self.kind, Kind::Background);
+                match kind {
+                    Kind::Cancel { parent, node } => {
+                        node::let_go(py, &node);
+                        drop_parent(py, parent);
+                    }
+                    Kind::Value { parent, key, value } => {
+                        drop(Value::new(key.into_bound(py)));
+                        drop(Value::new(value.into_bound(py)));
+                        drop_parent(py, parent);
+                    }
+                    Kind::Without { parent } => drop_parent(py, parent),
+                    Kind::Background | Kind::Todo | Kind::Subclass => {}
+                }
+            });
+        });
+    }
+}
+
+thread_local! {
+    /// Parents that are to be dropped by whoever is at it on this thread already.
+    static PARENTS: RefCell<Option<Vec<Py<PyAny>>>> = const { RefCell::new(None) };
+}
+
+/// Drops a parent, and its parent, and so on, one after the other: a line of contexts may be longer than the stack is deep.
+fn drop_parent(py: Python<'_>, parent: Py<PyAny>) {
+    let left = PARENTS.with_borrow_mut(|waiting| match waiting {
+        Some(waiting) => {
+            waiting.push(parent);
+            None
+        }
+        None => {
+            *waiting = Some(Vec::new());
+            Some(parent)
+        }
+    });
+    let mut next = left;
+    while let Some(parent) = next {
+        drop(Value::new(parent.into_bound(py)));
+        next = PARENTS.with_borrow_mut(|waiting| {
+            let next = waiting.as_mut().and_then(Vec::pop);
+            if next.is_none() {
+                *waiting = None;
+            }
+            next
+        });
     }
 }
 
