@@ -13,8 +13,5 @@ if TYPE_CHECKING:
 
 async def watch(done: RecvChan[None], quit: RecvChan[None], propagate: Callable[[], None]) -> None:
     """Until the parent is done, or nobody needs to know any more."""
-    match await aselect(done, quit):
-        case (0, _, _):
-            propagate()
-        case _:
-            pass
+    if (await aselect(done, quit))[0] == 0:
+        propagate()
