@@ -109,7 +109,7 @@ fn view<'py>(owner: &Bound<'py, Context>, node: &Link) -> PyResult<Bound<'py, Re
 pub fn err_of<'py>(ctx: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     match Decides::about(ctx) {
         Decides::Never => Ok(None),
-        Decides::Node(_, node) => Ok(node.get().err(ctx.py())),
+        Decides::Node(_, node) => node.get().err(ctx.py()),
         Decides::Foreign(foreign) => {
             let err = foreign.getattr(intern!(ctx.py(), "err"))?;
             Ok((!err.is_none()).then_some(err))
@@ -121,7 +121,7 @@ pub fn err_of<'py>(ctx: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>
 pub fn cause_of<'py>(ctx: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     match Decides::about(ctx) {
         Decides::Never => Ok(None),
-        Decides::Node(_, node) => Ok(node.get().cause(ctx.py())),
+        Decides::Node(_, node) => node.get().cause(ctx.py()),
         Decides::Foreign(foreign) => match foreign.getattr_opt(intern!(ctx.py(), "cause"))? {
             Some(cause) => Ok((!cause.is_none()).then_some(cause)),
             None => err_of(&foreign),
@@ -132,12 +132,10 @@ pub fn cause_of<'py>(ctx: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAn
 /// The error of a context that is done, to be raised: a new exception each time, so that tracebacks do not pile up on the one that
 /// `err` shows. The cause that was given is its `__cause__`.
 pub fn fresh_error(ctx: &Bound<'_, PyAny>) -> PyErr {
-    raised(ctx)
-        .unwrap_or_else(|error| Some(error))
-        .unwrap_or_else(|| {
-            // A context of the user's own that is done before it says why.
-            node::error_of(ctx.py(), Reason::Canceled)
-        })
+    raised(ctx).unwrap_or_else(Some).unwrap_or_else(|| {
+        // A context of the user's own that is done before it says why.
+        node::error_of(ctx.py(), Reason::Canceled).map_or_else(|error| error, PyErr::from_value)
+    })
 }
 
 /// What `check` raises. `None`: it is not done.
@@ -171,7 +169,7 @@ pub fn raised(ctx: &Bound<'_, PyAny>) -> PyResult<Option<PyErr>> {
             )
         }
     };
-    let error = node::error_of(py, reason);
+    let error = PyErr::from_value(node::error_of(py, reason)?);
     if let Some(cause) = cause {
         error.set_cause(py, Some(PyErr::from_value(cause)));
     }

@@ -14,7 +14,7 @@
 //!   waits and nobody can cancel: the node is let go, and leaves parent and timers unless after-functions hang on it.
 
 use crate::due::{self, Due};
-use crate::error;
+use crate::exit;
 use crate::gc::{visit_chan, visit_value};
 use crate::guard;
 use crate::spawn;
@@ -25,11 +25,14 @@ use gochan_core::clock::Instant;
 use gochan_core::context::{self, End, Family, Held, Node, Reason};
 use gochan_core::sched::timers::Key;
 use gochan_core::sys::Arc;
+use gochan_core::wait_queue::Ticket;
 use gochan_core::waiter::epoch;
 use parking_lot::Mutex;
 use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyTuple, PyType};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Contexts as this crate has them.
@@ -172,6 +175,9 @@ impl ContextNode {
 
 impl ContextNode {
     pub fn make(py: Python<'_>, deadline: Option<Deadline>) -> PyResult<Link> {
+        // A context may end when the interpreter does, where nothing can be imported any more.
+        class(py, Reason::Canceled)?;
+        class(py, Reason::DeadlineExceeded)?;
         let node = Self {
             core: Node::new(),
             deadline,
@@ -190,46 +196,56 @@ impl ContextNode {
     }
 
     /// The exception that says how it ended: one object for the life of the node.
-    pub fn err<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        let reason = self.core.reason()?;
+    pub fn err<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Some(reason) = self.core.reason() else {
+            return Ok(None);
+        };
         if let Some(err) = self.err.lock().as_ref() {
-            return Some(err.bind(py).clone());
+            return Ok(Some(err.bind(py).clone()));
         }
         // Not under the lock: making it runs Python.
-        let made = error_of(py, reason).into_value(py).into_any();
+        let made = error_of(py, reason)?;
         let mut slot = self.err.lock();
-        let err = slot.get_or_insert_with(|| made.clone_ref(py)).bind(py).clone();
+        let err = slot.get_or_insert_with(|| made.clone().unbind()).bind(py).clone();
         drop(slot);
         drop(made);
-        Some(err)
+        Ok(Some(err))
     }
 
     /// Why it ended: the cause that was given, else the error itself (X6).
-    pub fn cause<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        match self.core.end()?.cause {
-            Some(cause) => Some(cause.bind(py)),
+    pub fn cause<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match self.core.end().and_then(|end| end.cause) {
+            Some(cause) => Ok(Some(cause.bind(py))),
             None => self.err(py),
         }
     }
 }
 
-/// A new exception for a reason, with Go's words.
-pub fn error_of(py: Python<'_>, reason: Reason) -> PyErr {
+/// The class for a reason.
+fn class(py: Python<'_>, reason: Reason) -> PyResult<&Bound<'_, PyType>> {
+    static CANCELED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    static DEADLINE_EXCEEDED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     match reason {
-        Reason::Canceled => error::canceled(py, "context canceled".into()),
-        Reason::DeadlineExceeded => error::deadline_exceeded(py, "context deadline exceeded".into()),
+        Reason::Canceled => CANCELED.import(py, "gochan.errors", "Canceled"),
+        Reason::DeadlineExceeded => DEADLINE_EXCEEDED.import(py, "gochan.errors", "DeadlineExceeded"),
     }
+}
+
+/// A new exception for a reason, with Go's words.
+///
+/// Not by way of `PyErr`, which attaches anew when it makes its exception: when the interpreter is nearly gone it can not.
+pub fn error_of(py: Python<'_>, reason: Reason) -> PyResult<Bound<'_, PyAny>> {
+    let text = match reason {
+        Reason::Canceled => intern!(py, "context canceled"),
+        Reason::DeadlineExceeded => intern!(py, "context deadline exceeded"),
+    };
+    guard::call(class(py, reason)?, [text])
 }
 
 /// What an exception says when it is one of ours, and nothing else.
 pub fn reason_of(error: &Bound<'_, PyAny>) -> Option<Reason> {
-    [Reason::Canceled, Reason::DeadlineExceeded]
-        .into_iter()
-        .find(|&reason| {
-            error
-                .get_type()
-                .is(error_of(error.py(), reason).get_type(error.py()))
-        })
+    let is = |&reason: &Reason| class(error.py(), reason).is_ok_and(|class| error.get_type().is(class));
+    [Reason::Canceled, Reason::DeadlineExceeded].into_iter().find(is)
 }
 
 /// Ends a node and all below it, and does what is to be done then. True: it was not over before.
@@ -252,7 +268,7 @@ pub fn tie(py: Python<'_>, link: &Link, what: AtEnd) {
 }
 
 /// Does something for the user when the node ends; at once when it is over, and then `None`.
-pub fn add_func(py: Python<'_>, link: &Link, what: AtEnd) -> Option<gochan_core::wait_queue::Ticket> {
+pub fn add_func(py: Python<'_>, link: &Link, what: AtEnd) -> Option<Ticket> {
     match link.get().core.add_func(what) {
         Ok(ticket) => Some(ticket),
         Err(what) => {
@@ -263,7 +279,7 @@ pub fn add_func(py: Python<'_>, link: &Link, what: AtEnd) -> Option<gochan_core:
 }
 
 /// Takes back what [`add_func`] added. False: too late.
-pub fn remove_func(py: Python<'_>, link: &Link, ticket: gochan_core::wait_queue::Ticket) -> bool {
+pub fn remove_func(py: Python<'_>, link: &Link, ticket: Ticket) -> bool {
     match context::remove_func::<Tree>(link, ticket) {
         Some((func, undone)) => {
             drop(func);
@@ -323,6 +339,10 @@ pub fn arm(py: Python<'_>, link: &Link) {
     let Some(deadline) = node.deadline() else { return };
     if deadline.at == Instant::NEVER || node.core.is_over() {
         return;
+    }
+    // Then what waits for its time can go at exit.
+    if let Err(error) = exit::prepare(py) {
+        guard::raise_later(py, error, None);
     }
     let key = due::add(py, deadline.at, Due::Context(link.clone()));
     tie(py, link, AtEnd::Disarm(key, epoch::current()));

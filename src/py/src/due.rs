@@ -42,6 +42,13 @@ pub fn cancel(key: Key) {
     drop(world::get().timers.cancel(key));
 }
 
+/// At exit: nothing happens any more, and what was waiting for its time can go.
+pub fn forget_all() {
+    while let Some(due) = world::get().timers.pop_due(Instant::NEVER) {
+        drop(due);
+    }
+}
+
 /// Lets happen what is due. Attached.
 pub fn happen() {
     let timers = &world::get().timers;

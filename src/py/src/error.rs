@@ -25,8 +25,6 @@ exception!(chan_closed, "ChanClosed");
 exception!(would_block, "WouldBlock");
 exception!(wait_group, "WaitGroupError");
 exception!(blocking, "BlockingError");
-exception!(canceled, "Canceled");
-exception!(deadline_exceeded, "DeadlineExceeded");
 
 pub fn timed_out(operation: &str, limit: Duration, on: &str) -> PyErr {
     let seconds = limit.as_secs_f64();
