@@ -215,107 +215,111 @@ fn a_tree_of_a_hundred_thousand_levels_ends() {
     assert!(line.iter().all(|node| Arc::strong_count(node) == 1));
 }
 
-/// Go's TestCause, where it is about the contexts of the package itself: who is first decides both, the reason and the cause.
+type Script = fn(&Link, &Link);
+
+/// Go's TestCause, where it is about the contexts of the package itself: what happens to a parent and its child, and how the
+/// child ended.
+const CAUSE_ROWS: &[(&str, Script, (Reason, Cause))] = &[
+    ("WithCancel", |_, ctx| drop(cancel(ctx, None)), (Canceled, None)),
+    (
+        "WithCancelCause",
+        |_, ctx| drop(cancel(ctx, Some("parent"))),
+        (Canceled, Some("parent")),
+    ),
+    (
+        "WithCancelCause: parent cause before child",
+        |parent, ctx| {
+            cancel(parent, Some("parent"));
+            cancel(ctx, Some("child"));
+        },
+        (Canceled, Some("parent")),
+    ),
+    (
+        "WithCancelCause: parent cause after child",
+        |parent, ctx| {
+            cancel(ctx, Some("child"));
+            cancel(parent, Some("parent"));
+        },
+        (Canceled, Some("child")),
+    ),
+    (
+        "WithCancelCause: parent cause before nil",
+        |parent, ctx| {
+            cancel(parent, Some("parent"));
+            cancel(ctx, None);
+        },
+        (Canceled, Some("parent")),
+    ),
+    (
+        "WithCancelCause: parent cause after nil",
+        |parent, ctx| {
+            cancel(ctx, None);
+            cancel(parent, Some("parent"));
+        },
+        (Canceled, None),
+    ),
+    (
+        "WithCancelCause: child cause after nil",
+        |parent, ctx| {
+            cancel(parent, None);
+            cancel(ctx, Some("child"));
+        },
+        (Canceled, None),
+    ),
+    (
+        "WithCancelCause: child cause before nil",
+        |parent, ctx| {
+            cancel(ctx, Some("child"));
+            cancel(parent, None);
+        },
+        (Canceled, Some("child")),
+    ),
+    (
+        "WithTimeout",
+        |_, ctx| {
+            expire(ctx, None);
+            cancel(ctx, None);
+        },
+        (DeadlineExceeded, None),
+    ),
+    (
+        "WithTimeoutCause",
+        |_, ctx| {
+            expire(ctx, Some("too slow"));
+            cancel(ctx, None);
+        },
+        (DeadlineExceeded, Some("too slow")),
+    ),
+    (
+        "WithTimeoutCause canceled",
+        |_, ctx| {
+            cancel(ctx, None);
+            expire(ctx, Some("too slow"));
+        },
+        (Canceled, None),
+    ),
+    (
+        "WithTimeoutCause stacked",
+        |parent, ctx| {
+            expire(ctx, Some("too slow"));
+            cancel(parent, Some("finished early"));
+        },
+        (DeadlineExceeded, Some("too slow")),
+    ),
+    (
+        "WithTimeoutCause stacked canceled",
+        |parent, ctx| {
+            cancel(parent, Some("finished early"));
+            expire(ctx, Some("too slow"));
+        },
+        (Canceled, Some("finished early")),
+    ),
+];
+
+/// Who is first decides both, the reason and the cause.
 #[test]
 fn causes() {
-    type Script = fn(&Link, &Link);
-    let rows: &[(&str, Script, (Reason, Cause))] = &[
-        ("WithCancel", |_, ctx| drop(cancel(ctx, None)), (Canceled, None)),
-        (
-            "WithCancelCause",
-            |_, ctx| drop(cancel(ctx, Some("parent"))),
-            (Canceled, Some("parent")),
-        ),
-        (
-            "WithCancelCause: parent cause before child",
-            |parent, ctx| {
-                cancel(parent, Some("parent"));
-                cancel(ctx, Some("child"));
-            },
-            (Canceled, Some("parent")),
-        ),
-        (
-            "WithCancelCause: parent cause after child",
-            |parent, ctx| {
-                cancel(ctx, Some("child"));
-                cancel(parent, Some("parent"));
-            },
-            (Canceled, Some("child")),
-        ),
-        (
-            "WithCancelCause: parent cause before nil",
-            |parent, ctx| {
-                cancel(parent, Some("parent"));
-                cancel(ctx, None);
-            },
-            (Canceled, Some("parent")),
-        ),
-        (
-            "WithCancelCause: parent cause after nil",
-            |parent, ctx| {
-                cancel(ctx, None);
-                cancel(parent, Some("parent"));
-            },
-            (Canceled, None),
-        ),
-        (
-            "WithCancelCause: child cause after nil",
-            |parent, ctx| {
-                cancel(parent, None);
-                cancel(ctx, Some("child"));
-            },
-            (Canceled, None),
-        ),
-        (
-            "WithCancelCause: child cause before nil",
-            |parent, ctx| {
-                cancel(ctx, Some("child"));
-                cancel(parent, None);
-            },
-            (Canceled, Some("child")),
-        ),
-        (
-            "WithTimeout",
-            |_, ctx| {
-                expire(ctx, None);
-                cancel(ctx, None);
-            },
-            (DeadlineExceeded, None),
-        ),
-        (
-            "WithTimeoutCause",
-            |_, ctx| {
-                expire(ctx, Some("too slow"));
-                cancel(ctx, None);
-            },
-            (DeadlineExceeded, Some("too slow")),
-        ),
-        (
-            "WithTimeoutCause canceled",
-            |_, ctx| {
-                cancel(ctx, None);
-                expire(ctx, Some("too slow"));
-            },
-            (Canceled, None),
-        ),
-        (
-            "WithTimeoutCause stacked",
-            |parent, ctx| {
-                expire(ctx, Some("too slow"));
-                cancel(parent, Some("finished early"));
-            },
-            (DeadlineExceeded, Some("too slow")),
-        ),
-        (
-            "WithTimeoutCause stacked canceled",
-            |parent, ctx| {
-                cancel(parent, Some("finished early"));
-                expire(ctx, Some("too slow"));
-            },
-            (Canceled, Some("finished early")),
-        ),
-    ];
-    for (name, script, expected) in rows {
+    for (name, script, expected) in CAUSE_ROWS {
         let parent = root();
         let ctx = child(&parent);
         script(&parent, &ctx);

@@ -230,15 +230,13 @@ thread_local! {
 
 /// Drops a parent, and its parent, and so on, one after the other: a line of contexts may be longer than the stack is deep.
 fn drop_parent(py: Python<'_>, parent: Py<PyAny>) {
-    let left = PARENTS.with_borrow_mut(|waiting| match waiting {
-        Some(waiting) => {
+    let left = PARENTS.with_borrow_mut(|waiting| {
+        if let Some(waiting) = waiting {
             waiting.push(parent);
-            None
+            return None;
         }
-        None => {
-            *waiting = Some(Vec::new());
-            Some(parent)
-        }
+        *waiting = Some(Vec::new());
+        Some(parent)
     });
     let mut next = left;
     while let Some(parent) = next {

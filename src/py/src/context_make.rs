@@ -197,7 +197,7 @@ pub fn context_after_func<'py>(
     let place = match Source::of(ctx, who)? {
         Source::Never => Place::Nowhere(AtomicBool::new(false)),
         Source::Node(node) => on(py, node, what),
-        foreign => {
+        foreign @ Source::Foreign(..) => {
             // A node of its own, as a child context would have; what hangs on it keeps it.
             let node = ContextNode::make(py, None)?;
             let place = on(py, node.clone(), what);

@@ -123,6 +123,9 @@ pub fn follow(source: &Source<'_>, child: &Link, py: Python<'_>, who: &str) -> P
     }
 }
 
+/// The goroutine that watches a parent which offers nothing better.
+static WATCH: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
 fn follow_foreign(
     parent: &Bound<'_, PyAny>,
     done: &Bound<'_, RecvChan>,
@@ -152,7 +155,6 @@ fn follow_foreign(
         node::tie(py, child, AtEnd::Unregister(Value::new(stop)));
         return Ok(());
     }
-    static WATCH: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let watch = WATCH.import(py, "gochan._context", "watch")?;
     let core = Arc::new(ChanCore::new(0));
     let quit = Bound::new(
