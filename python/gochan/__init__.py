@@ -13,7 +13,9 @@ function, ``await ch.arecv()`` in an ``async def``, whether goroutine or asyncio
 """
 
 from gochan._gochan import (
+    CancelContext,
     Chan,
+    Context,
     Goroutine,
     RecvChan,
     SendCase,
@@ -22,6 +24,8 @@ from gochan._gochan import (
     agosched,
     aio,
     aselect,
+    background,
+    context_after_func,
     go,
     goexit,
     gomaxprocs,
@@ -31,14 +35,31 @@ from gochan._gochan import (
     select,
     sending,
     set_excepthook,
+    todo,
+    with_cancel,
+    with_deadline,
+    with_timeout,
+    with_value,
+    without_cancel,
 )
 from gochan._gochan import __version__ as __version__
-from gochan.errors import BlockingError, ChanClosed, WaitGroupError, WouldBlock
+from gochan.errors import (
+    BlockingError,
+    Canceled,
+    ChanClosed,
+    DeadlineExceeded,
+    WaitGroupError,
+    WouldBlock,
+)
 
 __all__ = [
     "BlockingError",
+    "CancelContext",
+    "Canceled",
     "Chan",
     "ChanClosed",
+    "Context",
+    "DeadlineExceeded",
     "Goroutine",
     "RecvChan",
     "SendCase",
@@ -49,6 +70,8 @@ __all__ = [
     "agosched",
     "aio",
     "aselect",
+    "background",
+    "context_after_func",
     "go",
     "goexit",
     "gomaxprocs",
@@ -58,4 +81,10 @@ __all__ = [
     "select",
     "sending",
     "set_excepthook",
+    "todo",
+    "with_cancel",
+    "with_deadline",
+    "with_timeout",
+    "with_value",
+    "without_cancel",
 ]

@@ -25,6 +25,7 @@ from typing import (
     Literal,
     Never,
     ParamSpec,
+    Protocol,
     Self,
     TypeAlias,
     TypeVar,
@@ -32,8 +33,12 @@ from typing import (
     overload,
 )
 
+from gochan.errors import Canceled, DeadlineExceeded
+
 __all__ = [
+    "CancelContext",
     "Chan",
+    "Context",
     "Goroutine",
     "RecvChan",
     "SendChan",
@@ -41,6 +46,8 @@ __all__ = [
     "__version__",
     "agosched",
     "aio",
+    "background",
+    "context_after_func",
     "go",
     "goexit",
     "gomaxprocs",
@@ -48,6 +55,12 @@ __all__ = [
     "num_goroutine",
     "run",
     "set_excepthook",
+    "todo",
+    "with_cancel",
+    "with_deadline",
+    "with_timeout",
+    "with_value",
+    "without_cancel",
 ]
 
 _T = TypeVar("_T")
@@ -652,3 +665,225 @@ class WaitGroup:
 
     async def __aexit__(self, kind: type[BaseException] | None = None, /, *exc: object) -> None:
         """Wait for zero, unless a cancellation or an interrupt ended the block."""
+
+class _ContextLike(Protocol):
+    """What works as a parent, and as ``ctx=``: a Context, or an object that has these three."""
+
+    @property
+    def done(self) -> RecvChan[Any] | None:
+        """A channel that is closed when the context is done; None if it can never be."""
+
+    @property
+    def err(self) -> BaseException | None:
+        """None until the context is done, then what ended it."""
+
+    def value(self, key: Any, /) -> Any:
+        """What is bound to the key, or None."""
+
+class Context:
+    """Carries a cancellation, a deadline and values to all who work for one purpose.
+
+    Go's ``context.Context``. Begin with ``background()`` and derive from it; hand it down as the
+    first argument of whatever may take long, and pass ``ctx=`` to operations that may wait.
+
+    A class of your own may derive from it and define ``done``, ``err`` and ``value``; then
+    ``check``, ``wait`` and ``await`` work on those. An object with these three that derives from
+    nothing works as a parent too. If it has a method ``after_func(fn) -> stop``, that is used to
+    learn of its end, else a goroutine waits for it.
+    """
+
+    def __new__(cls, *args: object, **kwargs: object) -> Self:
+        """For classes that derive from it.
+
+        Raises:
+            TypeError: It is Context itself: ``background()`` gives one.
+        """
+
+    @property
+    def done(self) -> RecvChan[None] | None:
+        """A channel that is closed when the context is done: an arm for ``select``.
+
+        The same channel each time. None where it can never be done, which is an arm that is never
+        ready.
+        """
+
+    @property
+    def err(self) -> Canceled | DeadlineExceeded | None:
+        """None until the context is done, then how it ended: the same object each time."""
+
+    @property
+    def cause(self) -> BaseException | None:
+        """Why it is done: what ``cancel(cause)`` or ``cause=`` of a deadline said. Go's ``Cause``.
+
+        Whoever ended it first decides, here or further up. ``err`` where no cause was given, None
+        until it is done.
+        """
+
+    @property
+    def deadline(self) -> float | None:
+        """When it is done at the latest, on the clock of ``time.monotonic()``."""
+
+    def value(self, key: object, default: Any = None, /) -> Any:
+        """What ``with_value`` bound to the key, the innermost binding first.
+
+        Keys match by type and equality: 1, 1.0 and True are three keys. A key that is bound to
+        None is found, and gives None.
+
+        Args:
+            key: Anything hashable but None.
+            default: What to return where the key is not bound.
+
+        Raises:
+            TypeError: The key is None or not hashable.
+        """
+
+    def check(self) -> None:
+        """Raise the error of the context if it is done. Call it in a long computation.
+
+        Each call raises a new exception; a cause that was given is its ``__cause__``.
+
+        Raises:
+            Canceled: It was cancelled.
+            DeadlineExceeded: Its deadline has passed.
+        """
+
+    def wait(self, timeout: _Seconds | None = None) -> None:
+        """Wait until the context is done. That is no error here; ``err`` says how it ended.
+
+        Args:
+            timeout: Seconds to wait at most.
+
+        Raises:
+            TimeoutError: It was not done in time.
+            BlockingError: It would stop a running event loop; ``await`` the context.
+        """
+
+    def __await__(self) -> Generator[Any, Any]:
+        """Wait until the context is done."""
+
+@final
+class CancelContext(Context):
+    """A context that can be ended by itself. Leaving a ``with`` block cancels it.
+
+    One that was never cancelled and that nobody holds any more costs nothing, but for the
+    functions that are registered on it.
+
+    Example:
+        >>> with with_timeout(background(), 60) as ctx:
+        ...     ctx.err is None
+        True
+        >>> ctx.err
+        Canceled('context canceled')
+    """
+
+    def __new__(cls, never: Never, /) -> Self: ...  # TypeError, always
+    def cancel(self, cause: BaseException | None = None, /) -> None:
+        """End the context, and all that derive from it: they are done when this returns.
+
+        Only the first end counts; cancelling again is no error. It never waits, not even for the
+        functions of ``context_after_func``.
+
+        Args:
+            cause: What ``cause`` shows then. None: the error itself.
+
+        Raises:
+            TypeError: ``cause`` is not an exception.
+        """
+
+    def __enter__(self) -> Self:
+        """Enter a ``with`` block that cancels the context when it is left."""
+
+    def __exit__(self, *exc: object) -> None:
+        """Cancel. No exception is swallowed."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """The context and its ``cancel``: ``ctx, cancel = with_cancel(parent)``."""
+
+def background() -> Context:
+    """Return the context that is never done and has no values, where all others begin.
+
+    The same object each time. Go's ``context.Background``.
+    """
+
+def todo() -> Context:
+    """Return what ``background()`` is, for where it is not clear yet which context to use.
+
+    Go's ``context.TODO``.
+    """
+
+def with_cancel(parent: _ContextLike, /) -> CancelContext:
+    """Make a context that ends when it is cancelled, or when its parent ends.
+
+    Example:
+        >>> ctx, cancel = with_cancel(background())
+        >>> below = with_cancel(ctx)
+        >>> cancel(ValueError("no longer wanted"))
+        >>> below.cause
+        ValueError('no longer wanted')
+
+    Raises:
+        TypeError: ``parent`` is not a context.
+    """
+
+def with_timeout(
+    parent: _ContextLike, timeout: _Seconds, /, *, cause: BaseException | None = None
+) -> CancelContext:
+    """Make a context that ends after so many seconds, if nothing ended it before.
+
+    Args:
+        parent: If its deadline is earlier, that one holds, and ``cause`` means nothing.
+        timeout: Seconds from now; zero or less makes one that is done already.
+        cause: What ``cause`` shows when the time is up. Cancelling does not use it.
+
+    Raises:
+        TypeError: ``parent`` is not a context, ``timeout`` no time, or ``cause`` no exception.
+        ValueError: ``timeout`` is NaN.
+    """
+
+def with_deadline(
+    parent: _ContextLike, deadline: float, /, *, cause: BaseException | None = None
+) -> CancelContext:
+    """Make a context that ends at a time, if nothing ended it before.
+
+    Args:
+        parent: If its deadline is earlier, that one holds, and ``cause`` means nothing.
+        deadline: Seconds on the clock of ``time.monotonic()``.
+        cause: What ``cause`` shows when the time has come. Cancelling does not use it.
+
+    Raises:
+        TypeError: ``parent`` is not a context, ``deadline`` no number, or ``cause`` no exception.
+        ValueError: ``deadline`` is NaN.
+    """
+
+def with_value(parent: _ContextLike, key: object, value: object, /) -> Context:
+    """Make a context in which ``value(key)`` is the value, for all that derive from it.
+
+    For what belongs to a request as a whole, such as who made it; not for optional arguments.
+    Use a key that nobody else can have, such as a class of your own.
+
+    Raises:
+        TypeError: ``parent`` is not a context, or the key is None or not hashable.
+    """
+
+def without_cancel(parent: _ContextLike, /) -> Context:
+    """Make a context with the parent's values that never ends and has no deadline.
+
+    For work that has to be done also when what it belongs to was cancelled.
+
+    Raises:
+        TypeError: ``parent`` is not a context.
+    """
+
+def context_after_func(ctx: _ContextLike, fn: Callable[[], Any], /) -> Callable[[], bool]:
+    """Call ``fn()`` when the context is done, at once if it is already. Go's ``AfterFunc``.
+
+    It runs in a goroutine of its own, as by ``go``; ``async def`` functions too. Nobody waits for
+    it, and an error in it goes to the excepthook.
+
+    Returns:
+        A function that takes it back. It returns True if that prevented ``fn``, and False if
+        ``fn`` was started already, or taken back before.
+
+    Raises:
+        TypeError: ``ctx`` is not a context, or ``fn`` cannot be called.
+    """

@@ -35,6 +35,28 @@ class WouldBlock(Exception):
     __module__ = "gochan"
 
 
+class Canceled(Exception):
+    """The context was cancelled, by ``cancel()`` on it or on one that it derives from.
+
+    Go's ``context.Canceled``. Who cancelled wants no result any more: clean up and let it pass.
+    ``ctx.cause``, and ``__cause__`` of an exception that was raised, say why, where somebody
+    gave a reason.
+    """
+
+    __module__ = "gochan"
+
+
+class DeadlineExceeded(TimeoutError):
+    """The deadline of the context, or of one that it derives from, has passed.
+
+    Go's ``context.DeadlineExceeded``. It is a TimeoutError, so one ``except`` clause serves this
+    and ``timeout=``. ``ctx.cause``, and ``__cause__`` of an exception that was raised, hold the
+    ``cause`` that was given with the deadline.
+    """
+
+    __module__ = "gochan"
+
+
 class WaitGroupError(RuntimeError):
     """A WaitGroup was counted wrongly, as a rule by one ``done()`` too many.
 

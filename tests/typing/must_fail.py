@@ -8,13 +8,17 @@ import asyncio
 from contextlib import AbstractContextManager
 
 from gochan import (
+    CancelContext,
     Chan,
+    Context,
     Goroutine,
     RecvChan,
     SendChan,
     WaitGroup,
     agosched,
     aio,
+    background,
+    context_after_func,
     go,
     goexit,
     gomaxprocs,
@@ -22,6 +26,10 @@ from gochan import (
     num_goroutine,
     run,
     set_excepthook,
+    with_cancel,
+    with_deadline,
+    with_timeout,
+    with_value,
 )
 
 
@@ -281,3 +289,33 @@ def wait_groups() -> None:
     print(text)
     wg.count = 1  # E
     wg.acquire()  # E
+
+
+# ------------------------------------------------------------------ contexts
+class MyCancelContext(CancelContext): ...  # E
+
+
+def contexts(ctx: Context, mine: CancelContext) -> None:
+    CancelContext()  # E
+    background(3)  # E
+    with_cancel()  # E
+    with_cancel(None)  # E
+    with_cancel(3)  # E
+    with_cancel(parent=ctx)  # E
+    with_timeout(ctx)  # E
+    with_timeout(ctx, "1")  # E
+    with_timeout(ctx, 1, ValueError())  # E
+    with_timeout(ctx, 1, cause=ValueError)  # E
+    with_timeout(ctx, timeout=1)  # E
+    with_deadline(ctx, "1")  # E
+    with_value(ctx, "key")  # E
+    context_after_func(ctx)  # E
+    context_after_func(ctx, 3)  # E
+    ctx.cancel()  # E
+    ctx.done.recv()  # E
+    ctx.err = None  # E
+    ctx.wait("1")  # E
+    mine.cancel("why")  # E
+    mine.cancel(cause=ValueError())  # E
+    with ctx:  # E
+        pass

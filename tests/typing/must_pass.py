@@ -14,8 +14,12 @@ from typing import Any, Literal, TypeVar, assert_type
 import gochan
 from gochan import (
     BlockingError,
+    CancelContext,
+    Canceled,
     Chan,
     ChanClosed,
+    Context,
+    DeadlineExceeded,
     Goroutine,
     RecvChan,
     SendChan,
@@ -24,6 +28,8 @@ from gochan import (
     WouldBlock,
     agosched,
     aio,
+    background,
+    context_after_func,
     go,
     goexit,
     gomaxprocs,
@@ -31,6 +37,12 @@ from gochan import (
     num_goroutine,
     run,
     set_excepthook,
+    todo,
+    with_cancel,
+    with_deadline,
+    with_timeout,
+    with_value,
+    without_cancel,
 )
 
 T = TypeVar("T")
@@ -385,3 +397,66 @@ def hashing(ch: Chan[int]) -> None:
     print(ch == ch.sender, ch.receiver == ch, ch.sender == ch.receiver)
     names: dict[SendChan[int] | RecvChan[int], str] = {ch: "numbers"}
     print(names[ch.sender], names[ch.receiver])
+
+
+# ------------------------------------------------------------------ contexts
+def contexts(parent: Context) -> None:
+    assert_type(background(), Context)
+    assert_type(todo(), Context)
+    ctx = with_cancel(parent)
+    assert_type(ctx, CancelContext)
+    assert_type(with_timeout(ctx, 1), CancelContext)
+    assert_type(with_timeout(ctx, timedelta(seconds=1), cause=ValueError()), CancelContext)
+    assert_type(with_deadline(ctx, 12.5, cause=None), CancelContext)
+    assert_type(with_value(ctx, "key", 3), Context)
+    assert_type(without_cancel(ctx), Context)
+    assert_type(ctx.done, RecvChan[None] | None)
+    assert_type(ctx.err, Canceled | DeadlineExceeded | None)
+    assert_type(ctx.cause, BaseException | None)
+    assert_type(ctx.deadline, float | None)
+    ctx.value("key", 3)
+    ctx.check()
+    ctx.wait()
+    ctx.wait(1)
+    ctx.wait(timeout=timedelta(seconds=1))
+    ctx.cancel()
+    ctx.cancel(KeyboardInterrupt())
+    stop: Callable[[], bool] = context_after_func(ctx, ctx.cancel)
+    print(stop())
+    with with_cancel(parent) as same:
+        assert_type(same, CancelContext)
+    again, cancel = with_cancel(parent)
+    cancel(ValueError(again))
+    timed_out: TimeoutError = DeadlineExceeded()
+    print(timed_out)
+
+
+async def async_contexts(ctx: Context) -> None:
+    await ctx
+    await asyncio.wait_for(ctx, 1)
+
+    async def later() -> None: ...
+
+    context_after_func(ctx, later)
+
+
+class Derived(Context):
+    @property
+    def err(self) -> Canceled | None:
+        return None
+
+
+class ContextOfMine:
+    """Derives from nothing."""
+
+    done: RecvChan[None] | None = None
+    err: Exception | None = None
+
+    def value(self, key: str, /) -> int:
+        return len(key)
+
+
+def foreign_contexts() -> None:
+    with_cancel(Derived())
+    with_timeout(ContextOfMine(), 1)
+    context_after_func(ContextOfMine(), print)

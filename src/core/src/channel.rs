@@ -285,29 +285,33 @@ impl<T, P: Parked<T>> RawChannel<T, P> {
     /// of them is woken (C9). The values of parked senders are dropped (C10).
     pub fn close(&self) -> Result<(), CloseError> {
         let mut after = After::new();
-        {
-            let mut state = self.state.lock();
-            if state.closed {
-                return Err(CloseError);
-            }
-            state.closed = true;
-            while let Some(receiver) = state.receivers.pop_front() {
-                if receiver.settle(Outcome::Closed).is_ok() {
-                    after.wake_later(receiver);
-                } else {
-                    after.drop_later(Dead::Receiver(receiver));
-                }
-            }
-            while let Some(sender) = state.senders.pop_front() {
-                if sender.party.settle(Outcome::Closed).is_ok() {
-                    after.wake_later(sender.party);
-                    after.drop_later(Dead::Value(sender.value));
-                } else {
-                    after.drop_later(Dead::Sender(sender));
-                }
+        let result = self.close_into(&mut after);
+        after.run();
+        result
+    }
+
+    /// As [`Self::close`], for a caller who holds a lock: whoever waits is settled here, and woken by `after`.
+    pub(crate) fn close_into(&self, after: &mut After<T, P>) -> Result<(), CloseError> {
+        let mut state = self.state.lock();
+        if state.closed {
+            return Err(CloseError);
+        }
+        state.closed = true;
+        while let Some(receiver) = state.receivers.pop_front() {
+            if receiver.settle(Outcome::Closed).is_ok() {
+                after.wake_later(receiver);
+            } else {
+                after.drop_later(Dead::Receiver(receiver));
             }
         }
-        after.run();
+        while let Some(sender) = state.senders.pop_front() {
+            if sender.party.settle(Outcome::Closed).is_ok() {
+                after.wake_later(sender.party);
+                after.drop_later(Dead::Value(sender.value));
+            } else {
+                after.drop_later(Dead::Sender(sender));
+            }
+        }
         Ok(())
     }
 

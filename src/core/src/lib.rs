@@ -9,7 +9,7 @@
 //! Layers, downwards only; twins on one line do not use each other:
 //!
 //! ```text
-//! select
+//! select, context
 //! channel, wait_group, sched
 //! wait_queue, wake_list
 //! waiter, parker
@@ -29,6 +29,7 @@
 
 pub mod channel;
 pub mod clock;
+pub mod context;
 pub mod error;
 pub mod lock;
 pub mod parker;

@@ -17,14 +17,17 @@ use std::ops::{Deref, DerefMut};
 /// The whole lock order of the crate, outermost first.
 ///
 /// ```text
-/// Channel | Group  ->  Waiter
+/// Context  ->  Channel | Group  ->  Waiter
 /// Seats, RunQueue           (alone: nothing is locked inside them, and they inside nothing)
 /// ```
 ///
-/// A primitive settles waiters while it holds its own lock; a waiter's lock is always the last. Waking comes after
-/// the unlock, so the scheduler's locks never meet those of a primitive.
+/// A primitive settles waiters while it holds its own lock; a waiter's lock is always the last. A context closes its channel
+/// while it holds its own; no two contexts are locked at once. Waking comes after the unlock, so the scheduler's locks never
+/// meet those of a primitive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
+    /// State of one context. Its `done` channel is closed inside.
+    Context,
     /// State of one channel. Several at once only in address order.
     Channel,
     /// State of one wait group.

@@ -68,6 +68,11 @@ impl ChanBase {
         self.core.get_or_init(|| Arc::new(ChanCore::new(0)))
     }
 
+    /// Who shows the core to the collector, if this is a view.
+    pub fn owner(&self) -> Option<&Py<PyAny>> {
+        self.owner.as_ref()
+    }
+
     fn address(&self) -> usize {
         Arc::as_ptr(self.core()).addr()
     }

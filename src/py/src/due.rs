@@ -3,6 +3,7 @@
 //! Runners look between two steps; while none is awake the monitor sleeps until the first is due and calls a thread
 //! ([`crate::monitor`]).
 
+use crate::context_node::{self, Link};
 use crate::goroutine_wait::Expiry;
 use crate::world;
 use gochan_core::clock::{Clock, Instant, Monotonic};
@@ -13,12 +14,15 @@ use pyo3::prelude::*;
 pub enum Due {
     /// A goroutine has waited for as long as it wanted to.
     Expiry(Expiry),
+    /// A context's deadline.
+    Context(Link),
 }
 
 impl Due {
     fn happen(self) {
         match self {
             Self::Expiry(expiry) => expiry.happen(),
+            Self::Context(node) => context_node::expire(&node),
         }
     }
 }
@@ -36,6 +40,13 @@ pub fn add(py: Python<'_>, at: Instant, due: Due) -> Key {
 /// Takes it back, if it has not happened.
 pub fn cancel(key: Key) {
     drop(world::get().timers.cancel(key));
+}
+
+/// At exit: nothing happens any more, and what was waiting for its time can go.
+pub fn forget_all() {
+    while let Some(due) = world::get().timers.pop_due(Instant::NEVER) {
+        drop(due);
+    }
 }
 
 /// Lets happen what is due. Attached.

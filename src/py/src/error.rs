@@ -25,7 +25,6 @@ exception!(chan_closed, "ChanClosed");
 exception!(would_block, "WouldBlock");
 exception!(wait_group, "WaitGroupError");
 exception!(blocking, "BlockingError");
-exception!(canceled, "Canceled");
 
 pub fn timed_out(operation: &str, limit: Duration, on: &str) -> PyErr {
     let seconds = limit.as_secs_f64();

@@ -5,6 +5,7 @@
 
 use crate::aio;
 use crate::coroutine;
+use crate::due;
 use crate::goroutine::Goroutine;
 use crate::world;
 use pyo3::exceptions::PyRuntimeError;
@@ -69,5 +70,6 @@ fn at_exit(py: Python<'_>) -> PyResult<()> {
             coroutine::close(&goroutine);
         }
     }
+    due::forget_all();
     Ok(())
 }

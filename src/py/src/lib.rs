@@ -5,6 +5,8 @@
 //! ```text
 //! chan_type, fork                          what the module is put together from
 //! chan, chan_iter, wait_group, goroutine   the classes users see
+//! context, context_make                    contexts, and what makes them
+//! context_ask, _parent, _node              what they answer; what they hang on; the tree that is cancelled
 //! spawn, job, threads, report              goroutine threads; errors nobody looked at
 //! block, awaitable                         the two hosts
 //! operation, select, under                 one operation, whoever waits for it; one of several; with a context
@@ -27,6 +29,11 @@ mod block;
 mod chan;
 mod chan_iter;
 mod chan_type;
+mod context;
+mod context_ask;
+mod context_make;
+mod context_node;
+mod context_parent;
 mod coroutine;
 mod current;
 mod deferred;
@@ -78,6 +85,13 @@ mod _gochan {
     #[pymodule_export]
     use super::chan::{RecvChan, SendChan};
     #[pymodule_export]
+    use super::context::{CancelContext, Context};
+    #[pymodule_export]
+    use super::context_make::{
+        background, context_after_func, todo, with_cancel, with_deadline, with_timeout, with_value,
+        without_cancel,
+    };
+    #[pymodule_export]
     use super::coroutine::goexit;
     #[pymodule_export]
     use super::goroutine::{Goroutine, num_goroutine};
@@ -115,6 +129,8 @@ mod _gochan {
             "agosched",
             "aio",
             "aselect",
+            "background",
+            "context_after_func",
             "goexit",
             "gomaxprocs",
             "gosched",
@@ -123,6 +139,12 @@ mod _gochan {
             "select",
             "sending",
             "set_excepthook",
+            "todo",
+            "with_cancel",
+            "with_deadline",
+            "with_timeout",
+            "with_value",
+            "without_cancel",
         ] {
             module.getattr(function)?.setattr("__module__", "gochan")?;
         }

@@ -49,7 +49,8 @@ impl Limit {
     }
 }
 
-fn seconds(timeout: &Bound<'_, PyAny>, operation: &str) -> PyResult<f64> {
+/// Seconds, which may be negative, or NaN.
+pub fn seconds(timeout: &Bound<'_, PyAny>, operation: &str) -> PyResult<f64> {
     if let Ok(float) = timeout.cast::<PyFloat>() {
         return Ok(float.value());
     }

@@ -10,6 +10,7 @@
 
 use crate::aio;
 use crate::chan::ChanBase;
+use crate::context_ask;
 use crate::coroutine;
 use crate::error;
 use crate::goroutine::Goroutine;
@@ -44,6 +45,8 @@ pub enum Face {
     Next,
     /// `async for`: the value, or `StopAsyncIteration`.
     AsyncNext,
+    /// Waiting for a context: None, when its `done` is closed.
+    Done,
 }
 
 /// What is asked of a goroutine that has to end first.
@@ -303,6 +306,7 @@ impl Operation {
                 Face::Many(_) => ("Chan.recv_many()", "Chan.arecv_many()"),
                 Face::Next => ("for ... in channel", "async for ... in channel"),
                 Face::AsyncNext => ("for ... in channel", "Chan.__anext__()"),
+                Face::Done => ("Context.wait()", "Context.__await__()"),
             },
             Self::Wait { .. } => ("WaitGroup.wait()", "WaitGroup.__await__()"),
             Self::Ask { ask, .. } => match ask {
@@ -328,6 +332,7 @@ impl Operation {
                 Face::Pair => "await ch.arecv_ok()",
                 Face::Many(_) => "await ch.arecv_many(limit)",
                 Face::Next | Face::AsyncNext => "async for value in ch",
+                Face::Done => "await ctx",
             },
             Self::Wait { .. } => "await wg` or `async with wg",
             Self::Ask { ask, .. } => match ask {
@@ -362,6 +367,10 @@ impl Operation {
     /// What it is done on, for messages.
     pub fn on(&self, py: Python<'_>) -> String {
         match self {
+            Self::Recv {
+                chan,
+                face: Face::Done,
+            } => context_ask::name_of_done(chan.bind(py)),
             Self::Send { chan, .. } | Self::Recv { chan, .. } | Self::Close { chan } => {
                 ChanBase::describe(chan.bind(py))
             }
@@ -408,6 +417,8 @@ fn received(chan: &Bound<'_, ChanBase>, face: Face, value: Value) -> PyResult<Py
     let py = chan.py();
     match face {
         Face::Value | Face::Next | Face::AsyncNext => Ok(value.into_bound(py).unbind()),
+        // Nothing is sent on ours; a foreign context that sends means the same by it.
+        Face::Done => Ok(py.None()),
         Face::Pair => {
             let value = value.into_bound(py);
             Ok(
@@ -434,6 +445,7 @@ fn closed(chan: &Bound<'_, ChanBase>, face: Face) -> PyResult<Py<PyAny>> {
         Face::Many(_) => Ok(PyList::empty(py).into_any().unbind()),
         Face::Next => Err(PyStopIteration::new_err(())),
         Face::AsyncNext => Err(PyStopAsyncIteration::new_err(())),
+        Face::Done => Ok(py.None()),
     }
 }
 

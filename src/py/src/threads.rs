@@ -214,13 +214,8 @@ fn wait_for_order(seat: &Arc<Seat<Order>>, seats: &Seats<Order>) -> Option<Order
         if seat.parker.park(Some(until)) != Woken::TimedOut {
             continue;
         }
-        // While there are goroutines to resume, one thread is kept for them.
-        let left = if scope::has_stepped() {
-            seats.leave_unless_last(seat)
-        } else {
-            seats.leave(seat)
-        };
-        if left {
+        // While there are goroutines to resume, or something is to happen at its time, one thread is kept for that.
+        if seats.leave_unless_needed(seat, || scope::has_stepped() || !world::get().timers.is_empty()) {
             return None;
         }
     }

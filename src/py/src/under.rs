@@ -3,8 +3,7 @@
 //! It is a select of two: the operation itself, and a receive from the context's `done`. A context that is done already wins over
 //! an operation that is ready; once the wait has begun, whoever comes first does.
 
-use crate::chan::{ChanBase, RecvChan};
-use crate::error;
+use crate::context_ask;
 use crate::gc::visit_value;
 use crate::operation::{Operation, Queued};
 use crate::registration::{Queue, Stay, Stays};
@@ -14,7 +13,6 @@ use gochan_core::channel::RecvStart;
 use gochan_core::sys::Arc;
 use gochan_core::wait_queue::Ticket;
 use gochan_core::{Outcome, Parked as _};
-use pyo3::exceptions::{PyBaseException, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
@@ -34,17 +32,9 @@ impl Guard {
         let Some(ctx) = ctx.filter(|ctx| !ctx.is_none()) else {
             return Ok(None);
         };
-        let done = match ctx.getattr_opt(pyo3::intern!(ctx.py(), "done"))? {
-            Some(done) if done.is_none() => return Ok(None),
-            Some(done) => done,
-            None => return Err(no_context(ctx, operation)),
-        };
-        let Ok(done) = done.cast_into::<RecvChan>() else {
-            return Err(no_context(ctx, operation));
-        };
-        let chan: &Bound<'_, ChanBase> = done.as_super();
-        Ok(Some(Self {
-            done: Arc::clone(chan.get().core()),
+        let done = context_ask::done_core(ctx, operation)?;
+        Ok(done.map(|done| Self {
+            done,
             ctx: Value::new(ctx.clone()),
         }))
     }
@@ -57,21 +47,8 @@ impl Guard {
     pub fn error(&self, py: Python<'_>) -> PyErr {
         // SAFETY: attached, a live object.
         let ctx = unsafe { Bound::from_borrowed_ptr(py, self.ctx.as_ptr()) };
-        match ctx.getattr(pyo3::intern!(py, "err")) {
-            Ok(err) if err.is_instance_of::<PyBaseException>() => PyErr::from_value(err),
-            // A context of the user's own that is done before it says why.
-            Ok(_) => error::canceled(py, "context canceled".into()),
-            Err(error) => error,
-        }
+        context_ask::fresh_error(&ctx)
     }
-}
-
-#[cold]
-fn no_context(ctx: &Bound<'_, PyAny>, operation: &str) -> PyErr {
-    let kind = crate::goroutine::type_name(ctx);
-    PyTypeError::new_err(format!(
-        "{operation}: ctx must be a Context, or an object with its `done`, `err` and `value`, not {kind}"
-    ))
 }
 
 /// An operation under a context.

@@ -21,6 +21,8 @@ pub struct Value(NonNull<ffi::PyObject>);
 // SAFETY: as for `Py<PyAny>`: an owned reference may travel between threads; all use of it needs an
 // attached thread, see the invariants.
 unsafe impl Send for Value {}
+// SAFETY: as above; a shared reference gives nothing but the pointer.
+unsafe impl Sync for Value {}
 
 impl Value {
     #[inline]

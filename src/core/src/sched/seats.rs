@@ -72,10 +72,13 @@ impl<O> Seats<O> {
         Self::take_out(&mut self.idle.lock(), seat)
     }
 
-    /// As [`Self::leave`], but the last one stays. True: it has left.
-    pub fn leave_unless_last(&self, seat: &Arc<Seat<O>>) -> bool {
+    /// As [`Self::leave`], but the last one stays while it is needed. True: it has left.
+    ///
+    /// `needed` runs under the lock and may only look. So whoever makes a thread needed, and looks for one here after that, finds
+    /// one, or finds none and starts one.
+    pub fn leave_unless_needed(&self, seat: &Arc<Seat<O>>, needed: impl FnOnce() -> bool) -> bool {
         let mut idle = self.idle.lock();
-        idle.len() > 1 && Self::take_out(&mut idle, seat)
+        (idle.len() > 1 || !needed()) && Self::take_out(&mut idle, seat)
     }
 
     fn take_out(idle: &mut Vec<Arc<Seat<O>>>, seat: &Arc<Seat<O>>) -> bool {

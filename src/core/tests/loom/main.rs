@@ -13,6 +13,7 @@ mod common;
 mod blocking;
 mod calls;
 mod claim;
+mod context;
 mod day;
 mod goroutine;
 mod order;

@@ -1,0 +1,266 @@
+//! The functions that make contexts, and `context_after_func`.
+
+use crate::context::{CancelContext, Context, Kind, check_key, checked_cause};
+use crate::context_ask as ask;
+use crate::context_node::{self as node, AtEnd, Cause, ContextNode, Deadline, Link};
+use crate::context_parent::{self as parents, Source};
+use crate::gc::visit_value;
+use crate::goroutine::type_name;
+use crate::limit;
+use crate::spawn;
+use crate::value::Value;
+use gochan_core::clock::{Clock, Instant, Monotonic};
+use gochan_core::context::Reason;
+use gochan_core::wait_queue::Ticket;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::pyclass_init::PyClassInitializer;
+use pyo3::sync::PyOnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+fn root(py: Python<'_>, slot: &'static PyOnceLock<Py<Context>>, kind: Kind) -> PyResult<Py<Context>> {
+    slot.get_or_try_init(py, || Py::new(py, Context::of(kind)))
+        .map(|root| root.clone_ref(py))
+}
+
+/// The context that is never done, has no deadline and no values: where all others begin. The same object each time.
+#[pyfunction]
+pub fn background(py: Python<'_>) -> PyResult<Py<Context>> {
+    static ROOT: PyOnceLock<Py<Context>> = PyOnceLock::new();
+    root(py, &ROOT, Kind::Background)
+}
+
+/// As `background()`, for where it is not clear yet which context to use.
+#[pyfunction]
+pub fn todo(py: Python<'_>) -> PyResult<Py<Context>> {
+    static ROOT: PyOnceLock<Py<Context>> = PyOnceLock::new();
+    root(py, &ROOT, Kind::Todo)
+}
+
+fn child<'py>(
+    parent: &Bound<'py, PyAny>,
+    deadline: Option<Deadline>,
+    who: &str,
+) -> PyResult<Bound<'py, CancelContext>> {
+    let py = parent.py();
+    let source = Source::of(parent, who)?;
+    let node = ContextNode::make(py, deadline)?;
+    let kind = Kind::Cancel {
+        parent: parent.clone().unbind(),
+        node: node.clone(),
+    };
+    let ctx = Bound::new(
+        py,
+        PyClassInitializer::from(Context::of(kind)).add_subclass(CancelContext),
+    )?;
+    parents::follow(&source, &node, py, who)?;
+    Ok(ctx)
+}
+
+/// A context that is done when `cancel()` is called on it, or when its parent is.
+#[pyfunction]
+#[pyo3(signature = (parent, /))]
+pub fn with_cancel<'py>(parent: &Bound<'py, PyAny>) -> PyResult<Bound<'py, CancelContext>> {
+    let who = "with_cancel()";
+    parents::check(parent, who)?;
+    child(parent, None, who)
+}
+
+/// As `with_cancel()`, and done after `timeout` seconds at the latest, with `cause`.
+#[pyfunction]
+#[pyo3(signature = (parent, timeout, /, *, cause=None))]
+pub fn with_timeout<'py>(
+    parent: &Bound<'py, PyAny>,
+    timeout: &Bound<'py, PyAny>,
+    cause: Option<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, CancelContext>> {
+    let who = "with_timeout()";
+    parents::check(parent, who)?;
+    let timeout = limit::seconds(timeout, who)?;
+    let cause = checked_cause(cause, who)?;
+    until(parent, ask::now_seconds(parent.py()) + timeout, cause, who)
+}
+
+/// As `with_cancel()`, and done at `deadline` at the latest, on the clock of `time.monotonic()`, with `cause`.
+#[pyfunction]
+#[pyo3(signature = (parent, deadline, /, *, cause=None))]
+pub fn with_deadline<'py>(
+    parent: &Bound<'py, PyAny>,
+    deadline: &Bound<'py, PyAny>,
+    cause: Option<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, CancelContext>> {
+    let who = "with_deadline()";
+    parents::check(parent, who)?;
+    let deadline = instant(deadline, who)?;
+    let cause = checked_cause(cause, who)?;
+    until(parent, deadline, cause, who)
+}
+
+/// A point on the clock, as users give it.
+fn instant(deadline: &Bound<'_, PyAny>, who: &str) -> PyResult<f64> {
+    deadline.extract::<f64>().map_err(|_| {
+        PyTypeError::new_err(format!(
+            "{who}: deadline must be seconds on the clock of time.monotonic() (float or int), not {}",
+            type_name(deadline)
+        ))
+    })
+}
+
+fn until<'py>(
+    parent: &Bound<'py, PyAny>,
+    seconds: f64,
+    cause: Option<Cause>,
+    who: &str,
+) -> PyResult<Bound<'py, CancelContext>> {
+    let py = parent.py();
+    if seconds.is_nan() {
+        return Err(PyValueError::new_err(format!("{who}: not a number (NaN)")));
+    }
+    let above = match parent.cast::<Context>() {
+        Ok(ours) if !matches!(ours.get().kind(), Kind::Subclass) => ask::deadline_of(ours)?,
+        _ => parent
+            .getattr_opt(intern!(py, "deadline"))?
+            .filter(|above| !above.is_none()),
+    };
+    if let Some(above) = above {
+        if above.extract::<f64>()? < seconds {
+            // X7: the parent ends it before, so there is nothing to have a cause for.
+            return child(parent, None, who);
+        }
+    }
+    let left = seconds - ask::now_seconds(py);
+    let at = match Duration::try_from_secs_f64(left.max(0.0)) {
+        Ok(left) => Monotonic.now().saturating_add(left),
+        // What is too far away to be counted never comes.
+        Err(_) => Instant::NEVER,
+    };
+    let late = cause.clone();
+    let ctx = child(parent, Some(Deadline { seconds, at, cause }), who)?;
+    let base: &Bound<'_, Context> = ctx.as_super();
+    if let Kind::Cancel { node, .. } = base.get().kind() {
+        if left <= 0.0 {
+            // X8: but a parent that was done already has won.
+            node::end(py, node, Reason::DeadlineExceeded, late);
+        } else {
+            node::arm(py, node);
+        }
+    }
+    Ok(ctx)
+}
+
+/// A context with one value more, for all that derive from it. Keys match by type and equality.
+#[pyfunction]
+#[pyo3(signature = (parent, key, value, /))]
+pub fn with_value(
+    parent: &Bound<'_, PyAny>,
+    key: &Bound<'_, PyAny>,
+    value: &Bound<'_, PyAny>,
+) -> PyResult<Py<Context>> {
+    let who = "with_value()";
+    parents::check(parent, who)?;
+    check_key(key, who)?;
+    let kind = Kind::Value {
+        parent: parent.clone().unbind(),
+        key: key.clone().unbind(),
+        value: value.clone().unbind(),
+    };
+    Py::new(parent.py(), Context::of(kind))
+}
+
+/// A context with the values of its parent, but never done: for what has to go on after a cancellation.
+#[pyfunction]
+#[pyo3(signature = (parent, /))]
+pub fn without_cancel(parent: &Bound<'_, PyAny>) -> PyResult<Py<Context>> {
+    parents::check(parent, "without_cancel()")?;
+    let kind = Kind::Without {
+        parent: parent.clone().unbind(),
+    };
+    Py::new(parent.py(), Context::of(kind))
+}
+
+/// Runs `fn()` in a goroutine of its own when the context is done; at once when it is already. Returns `stop`, which takes it back:
+/// true if it was not started, and is not now.
+#[pyfunction]
+#[pyo3(signature = (ctx, r#fn, /))]
+pub fn context_after_func<'py>(
+    ctx: &Bound<'py, PyAny>,
+    r#fn: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, AfterFunc>> {
+    let who = "context_after_func()";
+    let py = ctx.py();
+    parents::check(ctx, who)?;
+    spawn::kind_of(who, r#fn)?;
+    let what = AtEnd::Start(Value::new(r#fn.clone()));
+    let place = match Source::of(ctx, who)? {
+        Source::Never => Place::Nowhere(AtomicBool::new(false)),
+        Source::Node(node) => on(py, node, what),
+        foreign @ Source::Foreign(..) => {
+            // A node of its own, as a child context would have; what hangs on it keeps it.
+            let node = ContextNode::make(py, None)?;
+            let place = on(py, node.clone(), what);
+            parents::follow(&foreign, &node, py, who)?;
+            node::let_go(py, &node);
+            place
+        }
+    };
+    Bound::new(py, AfterFunc { place })
+}
+
+fn on(py: Python<'_>, node: Link, what: AtEnd) -> Place {
+    match node::add_func(py, &node, what) {
+        Some(ticket) => Place::At(node, ticket),
+        None => Place::Started,
+    }
+}
+
+/// What `context_after_func()` returns: a call takes the function back.
+#[pyclass(frozen, module = "gochan", name = "_AfterFunc")]
+#[derive(Debug)]
+pub struct AfterFunc {
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    /// The context can never be done. Whether it was taken back.
+    Nowhere(AtomicBool),
+    Started,
+    At(Link, Ticket),
+}
+
+#[pymethods]
+impl AfterFunc {
+    /// Takes the function back. True if that prevented it; false if it was started, or taken back before.
+    fn __call__(&self, py: Python<'_>) -> bool {
+        match &self.place {
+            Place::Nowhere(stopped) => !stopped.swap(true, Ordering::AcqRel),
+            Place::Started => false,
+            Place::At(node, ticket) => node::remove_func(py, node, *ticket),
+        }
+    }
+
+    #[allow(clippy::unused_self)]
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(PyTypeError::new_err(
+            "cannot copy or pickle what stops an after-function: pass the object itself",
+        ))
+    }
+
+    fn __repr__(&self) -> &'static str {
+        match &self.place {
+            Place::Nowhere(_) => "<gochan stop of an after-function on a context that is never done>",
+            Place::Started => "<gochan stop of an after-function that was started at once>",
+            Place::At(..) => "<gochan stop of an after-function>",
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match &self.place {
+            Place::At(node, _) => visit_value(visit, node.value()),
+            Place::Nowhere(_) | Place::Started => Ok(()),
+        }
+    }
+}
