@@ -17,6 +17,7 @@ use std::ops::{Deref, DerefMut};
 /// The whole lock order of the crate, outermost first.
 ///
 /// ```text
+/// Channel  ->  Timers
 /// Channel | Group  ->  Waiter
 /// Seats, RunQueue           (alone: nothing is locked inside them, and they inside nothing)
 /// ```
@@ -31,8 +32,10 @@ pub enum Rank {
     Group,
     /// Threads that wait for something to do.
     Seats,
-    /// One queue of the scheduler, or its timers.
+    /// One queue of the scheduler.
     RunQueue,
+    /// What is to happen at a time of its own. A channel that a clock sends on has a place there, which changes under its lock.
+    Timers,
     /// State of one waiter. Nothing is ever locked inside it.
     Waiter,
 }

@@ -14,6 +14,7 @@ mod blocking;
 mod calls;
 mod claim;
 mod day;
+mod feed;
 mod goroutine;
 mod order;
 mod park_word;
