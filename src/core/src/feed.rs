@@ -123,6 +123,12 @@ impl<T, P: Parked<T>> RawChannel<T, P> {
         state.feed.as_mut().is_some_and(|feed| feed.set(None))
     }
 
+    /// A ticker's.
+    pub fn period(&self) -> Option<Duration> {
+        let nanos = self.state.lock().feed.as_ref()?.period?;
+        Some(Duration::from_nanos(nanos))
+    }
+
     /// When the pending tick is due, or the next one: `None` when there will be none.
     pub fn due(&self) -> Option<Instant> {
         self.state.lock().feed.as_ref()?.due

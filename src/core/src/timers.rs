@@ -71,6 +71,11 @@ impl<J> Timers<J> {
         job
     }
 
+    /// Whether it is still to come.
+    pub fn has(&self, key: Key) -> bool {
+        self.state.lock().jobs.contains_key(&key)
+    }
+
     /// One that is due.
     pub fn pop_due(&self, now: Instant) -> Option<J> {
         let mut state = self.state.lock();

@@ -3,7 +3,12 @@
 //! Runners look between two steps; while none is awake the monitor sleeps until the first is due and calls a thread
 //! ([`crate::monitor`]).
 
+use crate::chan::ChanBase;
+use crate::fed;
 use crate::goroutine_wait::Expiry;
+use crate::monitor;
+use crate::timer::Timer;
+use crate::value::Ref;
 use crate::world;
 use gochan_core::clock::{Clock, Instant, Monotonic};
 use gochan_core::sched::timers::Key;
@@ -13,12 +18,18 @@ use pyo3::prelude::*;
 pub enum Due {
     /// A goroutine has waited for as long as it wanted to.
     Expiry(Expiry),
+    /// A channel that a clock sends on, and somebody is parked there.
+    Tick(Ref<ChanBase>),
+    /// What `after_func` is to start.
+    Call(Ref<Timer>),
 }
 
 impl Due {
-    fn happen(self) {
+    fn happen(self, py: Python<'_>) {
         match self {
             Self::Expiry(expiry) => expiry.happen(),
+            Self::Tick(chan) => fed::fire(py, &chan),
+            Self::Call(timer) => timer.get().call(py),
         }
     }
 }
@@ -27,10 +38,16 @@ impl Due {
 pub fn add(py: Python<'_>, at: Instant, due: Due) -> Key {
     let (key, is_first) = world::get().timers.add(at, due);
     if is_first {
-        // Somebody has to be there then: not every thread that waits sees to it.
-        world::keep_a_spare(py);
+        is_next(py, at);
     }
     key
+}
+
+/// Nothing happens before `at` any more: whoever sleeps until then is told.
+pub fn is_next(py: Python<'_>, at: Instant) {
+    // Somebody has to be there then: not every thread that waits sees to it.
+    world::keep_a_spare(py);
+    monitor::expect(at);
 }
 
 /// Takes it back, if it has not happened.
@@ -38,14 +55,14 @@ pub fn cancel(key: Key) {
     drop(world::get().timers.cancel(key));
 }
 
-/// Lets happen what is due. Attached.
-pub fn happen() {
+/// Lets happen what is due.
+pub fn happen(py: Python<'_>) {
     let timers = &world::get().timers;
     if timers.is_empty() {
         return;
     }
     let now = Monotonic.now();
     while let Some(due) = timers.pop_due(now) {
-        due.happen();
+        due.happen(py);
     }
 }

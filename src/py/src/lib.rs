@@ -8,7 +8,7 @@
 //! spawn, job, threads, report              goroutine threads; errors nobody looked at
 //! block, awaitable                         the two hosts
 //! operation, select, under                 one operation, whoever waits for it; one of several; with a context
-//! due                                      what happens at a time of its own
+//! due, fed                                 what happens at a time of its own; channels that a clock sends on
 //! aio_waiter, loop_host, bell, deferred, host   waking a task, waking a thread, which host is it
 //! registration, wake, gc                   a place in a queue; who waits; the collector's view
 //! value, limit, error, guard               single ideas
@@ -33,6 +33,7 @@ mod deferred;
 mod due;
 mod error;
 mod exit;
+mod fed;
 mod fork;
 mod front;
 mod gc;
@@ -57,6 +58,7 @@ mod select_front;
 mod spawn;
 mod step_lock;
 mod threads;
+mod timer;
 mod turns;
 mod under;
 mod value;
@@ -88,6 +90,8 @@ mod _gochan {
     #[pymodule_export]
     use super::select::{SendCase, aselect, select, sending};
     #[pymodule_export]
+    use super::timer::{Ticker, Timer, after, after_func, asleep, sleep, tick};
+    #[pymodule_export]
     use super::turns::{agosched, gomaxprocs, gosched};
     #[pymodule_export]
     use super::wait_group::WaitGroup;
@@ -112,9 +116,12 @@ mod _gochan {
         module.add("go", spawn::go_function(py)?)?;
         select_front::put_in_front(module)?;
         for function in [
+            "after",
+            "after_func",
             "agosched",
             "aio",
             "aselect",
+            "asleep",
             "goexit",
             "gomaxprocs",
             "gosched",
@@ -123,6 +130,8 @@ mod _gochan {
             "select",
             "sending",
             "set_excepthook",
+            "sleep",
+            "tick",
         ] {
             module.getattr(function)?.setattr("__module__", "gochan")?;
         }

@@ -7,21 +7,22 @@
 //!
 //! A thread is a *server* (it runs functions, each to its end, from the bottom) or a *runner* (it resumes goroutines,
 //! inside of `__next__`), whatever it is called for. Without work it sits in the scheduler's seats; after a
-//! while there it ends, but for one that is kept as long as there are goroutines to resume.
+//! while there it ends, but for one that is kept as long as there are goroutines to resume, or timers.
 
 use crate::announce;
 use crate::current;
 use crate::deferred;
 use crate::goroutine;
 use crate::job::Job;
+use crate::monitor;
 use crate::runner::{self, Stop};
 use crate::scope;
-use crate::world::{self, Order};
+use crate::world::{self, Order, World};
 use gochan_core::clock::{Clock, Monotonic};
 use gochan_core::parker::Woken;
+use gochan_core::sched::Seat;
 use gochan_core::sched::calls::Shift;
 use gochan_core::sched::scheduler::{Permit, RunnerId};
-use gochan_core::sched::{Seat, Seats};
 use gochan_core::sys::Arc;
 use gochan_core::waiter::epoch;
 use parking_lot::Mutex;
@@ -29,6 +30,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyTuple;
+use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
 /// How long a thread waits for work before it ends.
@@ -199,11 +201,14 @@ fn idle(py: Python<'_>, held: Option<(Permit, RunnerId)>) -> Option<Order> {
             world::call_runner(py);
         }
     }
-    announce::detach(py, || wait_for_order(&seat, &world.seats))
+    // While this one was a runner it looked at the timers itself.
+    monitor::expect(world.timers.earliest());
+    announce::detach(py, || wait_for_order(&seat, world))
 }
 
 /// Detached.
-fn wait_for_order(seat: &Arc<Seat<Order>>, seats: &Seats<Order>) -> Option<Order> {
+fn wait_for_order(seat: &Arc<Seat<Order>>, world: &World) -> Option<Order> {
+    let seats = &world.seats;
     deferred::flush();
     seat.parker.poll();
     loop {
@@ -214,14 +219,18 @@ fn wait_for_order(seat: &Arc<Seat<Order>>, seats: &Seats<Order>) -> Option<Order
         if seat.parker.park(Some(until)) != Woken::TimedOut {
             continue;
         }
-        // While there are goroutines to resume, one thread is kept for them.
-        let left = if scope::has_stepped() {
-            seats.leave_unless_last(seat)
-        } else {
-            seats.leave(seat)
-        };
-        if left {
-            return None;
+        // While there are goroutines to resume, or something is to happen at its time, one thread is kept for that.
+        if scope::has_stepped() || !world.timers.is_empty() {
+            if seats.leave_unless_last(seat) {
+                return None;
+            }
+        } else if seats.leave(seat) {
+            // Who adds a timer looks for a thread afterwards: one of the two sees the other.
+            fence(Ordering::SeqCst);
+            if world.timers.is_empty() || !seats.is_empty() {
+                return None;
+            }
+            seats.enter(seat);
         }
     }
 }

@@ -5,10 +5,11 @@
 
 use crate::chan::{ChanBase, RecvChan};
 use crate::error;
+use crate::fed;
 use crate::gc::visit_value;
 use crate::operation::{Operation, Queued};
 use crate::registration::{Queue, Stay, Stays};
-use crate::value::Value;
+use crate::value::{Ref, Value};
 use crate::wake::{ChanCore, Waker};
 use gochan_core::channel::RecvStart;
 use gochan_core::sys::Arc;
@@ -24,7 +25,7 @@ pub const CONTEXT: u32 = u32::MAX;
 /// A context that may be done some day.
 #[derive(Debug)]
 pub struct Guard {
-    done: Arc<ChanCore>,
+    done: Ref<ChanBase>,
     ctx: Value,
 }
 
@@ -44,13 +45,17 @@ impl Guard {
         };
         let chan: &Bound<'_, ChanBase> = done.as_super();
         Ok(Some(Self {
-            done: Arc::clone(chan.get().core()),
+            done: Ref::new(chan.clone()),
             ctx: Value::new(ctx.clone()),
         }))
     }
 
+    fn core(&self) -> &Arc<ChanCore> {
+        self.done.get().core()
+    }
+
     pub fn is_done(&self) -> bool {
-        self.done.is_closed()
+        self.core().is_closed()
     }
 
     /// What the operation raises when the context is done.
@@ -113,8 +118,11 @@ impl Under {
             Queued::In(ticket) => self.ticket = ticket,
         }
         let mut party = None;
-        match self.guard.done.recv_or_park_with(|| waker(CONTEXT)) {
-            RecvStart::Parked(ticket) => self.at_context = ticket,
+        match self.guard.core().recv_or_park_with(|| waker(CONTEXT)) {
+            RecvStart::Parked(ticket) => {
+                self.at_context = ticket;
+                fed::attend(self.guard.done.bind(py));
+            }
             RecvStart::Closed => party = Some(waker(CONTEXT)),
             // Nobody sends on the `done` of a context; a foreign one that does means the same by it.
             RecvStart::Received(value) => {
@@ -140,7 +148,12 @@ impl Under {
 
     pub fn forget(&self) {
         self.operation.forget(self.ticket);
-        self.guard.done.forget_receiver(self.at_context);
+        fed::forget_receiver(self.guard.core(), self.at_context);
+    }
+
+    /// Whether its time is up is all it is about, so that is no error.
+    pub fn expired(&mut self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.operation.expired(py)
     }
 
     pub fn give_back(&self, outcome: Outcome<Value>, arm: u32) {
@@ -152,7 +165,7 @@ impl Under {
     pub fn stays(&self) -> Stays {
         let mut stays = self.operation.stays(self.ticket);
         stays.push(Stay {
-            queue: Queue::Receiver(Arc::clone(&self.guard.done)),
+            queue: Queue::Receiver(Arc::clone(self.guard.core())),
             ticket: self.at_context,
             arm: CONTEXT,
         });
@@ -161,6 +174,7 @@ impl Under {
 
     pub fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit_value(visit, &self.guard.ctx)?;
+        visit_value(visit, self.guard.done.value())?;
         self.operation.traverse(visit)
     }
 }
