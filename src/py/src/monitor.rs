@@ -105,11 +105,16 @@ pub fn expect(at: Instant) {
 impl Monitor {
     /// Sleeps until `until`, or the first timer.
     fn nap(&self, until: Instant) {
+        self.rest(until, || Some(until.min(world::get().timers.earliest())));
+    }
+
+    /// Sleeps for as long as a last look says, and no longer than until `until`; nobody rings before for a timer that is later.
+    fn rest(&self, until: Instant, last_look: impl FnOnce() -> Option<Instant>) {
         self.until.store(until.as_nanos(), Ordering::SeqCst);
         fence(Ordering::SeqCst);
-        let timer = world::get().timers.earliest();
-        let until = until.min(timer);
-        self.bell.park((until != Instant::NEVER).then_some(until));
+        if let Some(until) = last_look() {
+            self.bell.park((until != Instant::NEVER).then_some(until));
+        }
         self.until.store(0, Ordering::SeqCst);
     }
 
@@ -162,19 +167,16 @@ impl Monitor {
                         }
                     }
                 }
-                // Not for a timer: the runner looks at those. But for one that is rung for, since it has gone perhaps.
-                self.until.store(next_look.as_nanos(), Ordering::SeqCst);
-                fence(Ordering::SeqCst);
-                if world.steps.is_running() {
-                    self.bell.park(Some(next_look));
-                }
-                self.until.store(0, Ordering::SeqCst);
+                // Not until the first timer: the runner looks at those. It rings when it goes.
+                self.rest(next_look, || world.steps.is_running().then_some(next_look));
                 continue;
             }
             progress = Progress::default();
             if timer <= now || world.steps.has_jobs() {
                 world::call_runner_detached();
-                self.bell.park(Some(now.saturating_add(TICK)));
+                let again = now.saturating_add(TICK);
+                let is_due = || world.timers.earliest() <= now || world.steps.has_jobs();
+                self.rest(again, || (world.steps.is_running() || is_due()).then_some(again));
                 continue;
             }
             idle += 1;
