@@ -116,7 +116,7 @@ def test_stop_is_true_or_it_is_called() -> None:
 
 # ------------------------------------------------------------------ busy programs
 def test_it_fires_while_goroutines_play_ping_pong() -> None:
-    """T13, TestAfterFuncStarvation: one permit, and goroutines that always make each other ready."""
+    """T13, TestAfterFuncStarvation: goroutines that always make each other ready."""
 
     async def main() -> None:
         over: Chan[None] = Chan()

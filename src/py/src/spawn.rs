@@ -242,15 +242,6 @@ impl Origin {
         })
     }
 
-    /// For messages.
-    pub fn name(&self, function: &Bound<'_, PyAny>) -> String {
-        let name = name_of(function);
-        let name = name.bind(function.py()).to_string_lossy();
-        name.rsplit_once("<locals>.")
-            .map_or(&*name, |(_, name)| name)
-            .to_owned()
-    }
-
     pub fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.context)?;
         if let Some((code, _)) = &self.started {
@@ -491,6 +482,15 @@ fn is_partial(function: &Bound<'_, PyAny>) -> bool {
     functools
         .getattr(intern!(function.py(), "partial"))
         .is_ok_and(|partial| function.is_instance(&partial).unwrap_or(false))
+}
+
+/// The function's name for messages: without the names of the functions it was defined in.
+pub fn short_name(function: &Bound<'_, PyAny>) -> String {
+    let name = name_of(function);
+    let name = name.bind(function.py()).to_string_lossy();
+    name.rsplit_once("<locals>.")
+        .map_or(&*name, |(_, name)| name)
+        .to_owned()
 }
 
 /// The function's qualified name.

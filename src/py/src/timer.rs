@@ -15,7 +15,7 @@ use crate::fed;
 use crate::guard;
 use crate::limit::{self, Limit};
 use crate::operation::Operation;
-use crate::spawn::Origin;
+use crate::spawn::{self, Origin};
 use crate::value::Ref;
 use crate::wake::ChanCore;
 use crate::world;
@@ -146,17 +146,8 @@ struct Call {
 }
 
 impl Call {
-    /// Takes the call back. True: it had not happened, and will not.
-    fn cancel(&self, place: &mut Option<(Key, u32)>) -> Option<Due> {
-        let (key, made_in) = place.take()?;
-        if made_in != epoch::current() {
-            return None;
-        }
-        world::get().timers.cancel(key)
-    }
-
     fn stop(&self) -> bool {
-        let left = self.cancel(&mut self.place.lock());
+        let left = take_back(&mut self.place.lock());
         left.is_some()
     }
 
@@ -165,7 +156,7 @@ impl Call {
         let job = Due::Call(Ref::new(timer.clone()));
         let (left, is_first) = {
             let mut place = call.place.lock();
-            let left = call.cancel(&mut place);
+            let left = take_back(&mut place);
             let (key, is_first) = world::get().timers.add(at, job);
             *place = Some((key, epoch::current()));
             (left, is_first)
@@ -181,6 +172,15 @@ impl Call {
         let (key, made_in) = (*self.place.lock())?;
         (made_in == epoch::current() && world::get().timers.has(key)).then(|| key.at())
     }
+}
+
+/// Takes the call back, if it has not happened.
+fn take_back(place: &mut Option<(Key, u32)>) -> Option<Due> {
+    let (key, made_in) = place.take()?;
+    if made_in != epoch::current() {
+        return None;
+    }
+    world::get().timers.cancel(key)
 }
 
 impl Timer {
@@ -288,7 +288,7 @@ impl Timer {
             }
             Kind::Calls(call) => {
                 let (name, state) = (
-                    call.origin.name(call.function.bind(py)),
+                    spawn::short_name(call.function.bind(py)),
                     when(call.due(), "not armed"),
                 );
                 format!("<gochan.Timer at {at:#x} of {name}() {state}>")
