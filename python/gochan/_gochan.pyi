@@ -42,12 +42,17 @@ __all__ = [
     "Goroutine",
     "RecvChan",
     "SendChan",
+    "Ticker",
+    "Timer",
     "WaitGroup",
     "__version__",
+    "after",
+    "after_func",
     "agosched",
     "aio",
     "background",
     "context_after_func",
+    "asleep",
     "go",
     "goexit",
     "gomaxprocs",
@@ -61,6 +66,8 @@ __all__ = [
     "with_timeout",
     "with_value",
     "without_cancel",
+    "sleep",
+    "tick",
 ]
 
 _T = TypeVar("_T")
@@ -916,3 +923,147 @@ def _signal_again(number: int, /) -> None:
 
 def _signal_watch() -> None:
     """Wait for signals, and deliver them: one round of the thread that does it."""
+def sleep(seconds: _Seconds, /, *, ctx: Any = None) -> None:
+    """Wait for at least so many seconds. Go's ``time.Sleep``.
+
+    Args:
+        seconds: Zero or less returns at once, and gives nobody else a turn; ``gosched`` does that.
+        ctx: A context that ends it, with its own error.
+
+    Raises:
+        BlockingError: It would stop a running event loop; use ``asleep`` there.
+    """
+
+def asleep(seconds: _Seconds, /, *, ctx: Any = None) -> _Op[None]:
+    """Awaitable twin of ``sleep``, for goroutines and asyncio tasks."""
+
+def after(seconds: _Seconds, /) -> RecvChan[float]:
+    """Make a channel on which one value comes after so many seconds. Go's ``time.After``.
+
+    The value is ``time.time()`` of the instant it was due, however late it is received. Such a
+    channel costs nothing while nobody waits on it, and need not be stopped.
+
+    Example:
+        >>> after(0.001).recv() > 0
+        True
+    """
+
+def tick(period: _Seconds, /) -> RecvChan[float] | None:
+    """Make the channel of a ``Ticker`` that nobody will stop. Go's ``time.Tick``.
+
+    Returns:
+        None for a period of zero or less, as in Go: an arm of ``select`` that is never ready.
+    """
+
+def after_func(seconds: _Seconds, fn: Callable[[], Any], /) -> Timer:
+    """Call ``fn()`` in a goroutine of its own after so many seconds. Go's ``time.AfterFunc``.
+
+    The goroutine is started as ``go`` would start it, with a copy of the caller's contextvars. It
+    is abandoned with the ``run()`` that it was asked for in.
+
+    Returns:
+        A timer without a channel: ``stop()`` takes the call back, ``reset()`` has it made again.
+
+    Raises:
+        TypeError: ``fn`` cannot be called.
+    """
+
+@final
+class Timer:
+    """One value on the channel ``c`` after so many seconds. Go's ``time.NewTimer``.
+
+    The value is ``time.time()`` of the instant it was due. One that nobody waits for costs nothing,
+    and need not be stopped.
+
+    Example:
+        >>> timer = Timer(60)
+        >>> timer.stop()
+        True
+        >>> timer.reset(0)
+        False
+        >>> timer.c.recv() > 0
+        True
+    """
+
+    def __new__(cls, seconds: _Seconds, /) -> Self:
+        """Make a timer that is due so many seconds from now; at once for zero or less."""
+
+    @property
+    def c(self) -> RecvChan[float] | None:
+        """The channel, which works on when the timer is gone. None for ``after_func``'s."""
+
+    def stop(self) -> bool:
+        """Stop it: no value can be received after that. It closes nothing. Go's ``Timer.Stop``.
+
+        Returns:
+            True if this kept its value from being received, or its function from being started.
+            False if the value was received, the function was started (it may still run), or it was
+            stopped before.
+        """
+
+    def reset(self, seconds: _Seconds, /) -> bool:
+        """Start it anew: it is due so many seconds from now. Go's ``Timer.Reset``.
+
+        No value of the old setting can be received after that.
+
+        Returns:
+            What ``stop()`` would have said.
+        """
+
+    def __bool__(self) -> Literal[True]:
+        """A timer is true, whatever its state."""
+
+@final
+class Ticker:
+    """One value on the channel ``c`` every ``period`` seconds. Go's ``time.NewTicker``.
+
+    A value is ``time.time()`` of the instant its tick was due. Ticks keep to their grid, and for a
+    slow receiver some are dropped: it gets the first that it missed, then the next to come.
+    ``for`` and ``async for`` receive from the channel and never end by themselves. Leaving a
+    ``with`` block stops the ticker. One that nobody waits for costs nothing.
+
+    Example:
+        >>> with Ticker(0.001) as ticker:
+        ...     first, second = ticker.c.recv(), ticker.c.recv()
+        >>> first < second
+        True
+    """
+
+    def __new__(cls, period: _Seconds, /) -> Self:
+        """Make a ticker whose first tick comes a period from now.
+
+        Raises:
+            ValueError: The period is zero or less.
+        """
+
+    @property
+    def c(self) -> RecvChan[float]:
+        """The channel, which works on when the ticker is gone."""
+
+    def stop(self) -> None:
+        """Stop it: no tick can be received after that. Go's ``Ticker.Stop``.
+
+        It does not close the channel: whoever waits there waits on.
+        """
+
+    def reset(self, period: _Seconds, /) -> None:
+        """Start it anew with this period, also after a stop. Go's ``Ticker.Reset``.
+
+        Raises:
+            ValueError: The period is zero or less.
+        """
+
+    def __enter__(self) -> Self:
+        """Return the ticker itself."""
+
+    def __exit__(self, *exc: object) -> None:
+        """Stop it."""
+
+    def __iter__(self) -> Iterator[float]:
+        """Receive tick after tick. Go's ``for range ticker.C``."""
+
+    def __aiter__(self) -> AsyncIterator[float]:
+        """Receive tick after tick."""
+
+    def __bool__(self) -> Literal[True]:
+        """A ticker is true, stopped or not."""

@@ -7,6 +7,7 @@ marked line that passes, fails the test.
 import asyncio
 from contextlib import AbstractContextManager
 
+import gochan
 from gochan import (
     CancelContext,
     Chan,
@@ -318,4 +319,33 @@ def contexts(ctx: Context, mine: CancelContext) -> None:
     mine.cancel("why")  # E
     mine.cancel(cause=ValueError())  # E
     with ctx:  # E
+# ------------------------------------------------------------------ time
+class MyTimer(gochan.Timer): ...  # E
+
+
+class MyTicker(gochan.Ticker): ...  # E
+
+
+async def times(timer: gochan.Timer, ticker: gochan.Ticker) -> None:
+    gochan.sleep()  # E
+    gochan.sleep("1")  # E
+    gochan.sleep(None)  # E
+    gochan.sleep(seconds=1)  # E
+    await gochan.sleep(1)  # E
+    gochan.after()  # E
+    gochan.after(1).send(1.0)  # E
+    gochan.after(1).close()  # E
+    gochan.tick(1).recv()  # E
+    gochan.after_func(1)  # E
+    gochan.after_func(1, fetch)  # E
+    gochan.after_func(times, 1)  # E
+    gochan.Timer()  # E
+    timer.c.recv()  # E
+    timer.c = None  # E
+    timer.reset()  # E
+    timer.stop(1)  # E
+    gochan.Ticker("1")  # E
+    ticker.c.close()  # E
+    ticker.reset(None)  # E
+    async with ticker:  # E
         pass

@@ -460,3 +460,30 @@ def foreign_contexts() -> None:
     with_cancel(Derived())
     with_timeout(ContextOfMine(), 1)
     context_after_func(ContextOfMine(), print)
+# ------------------------------------------------------------------ time
+def times() -> None:
+    for seconds in (1, 0.5, timedelta(seconds=1)):
+        gochan.sleep(seconds)
+        gochan.sleep(seconds, ctx=None)
+        assert_type(gochan.after(seconds), RecvChan[float])
+        assert_type(gochan.tick(seconds), RecvChan[float] | None)
+        assert_type(gochan.after_func(seconds, times), gochan.Timer)
+        assert_type(gochan.after_func(seconds, async_times), gochan.Timer)
+        timer = gochan.Timer(seconds)
+        assert_type(timer.c, RecvChan[float] | None)
+        assert_type(timer.reset(seconds), bool)
+        assert_type(timer.stop(), bool)
+    gochan.after_func(1, partial(print, "late"))
+    assert_type(gochan.after(1).recv(), float)
+
+
+async def async_times() -> None:
+    await gochan.asleep(1)
+    await asyncio.gather(gochan.asleep(timedelta(0)), gochan.after(1).arecv())
+    with gochan.Ticker(0.5) as ticker:
+        assert_type(ticker.c, RecvChan[float])
+        for stamp in ticker:
+            assert_type(stamp, float)
+        async for stamp in ticker:
+            assert_type(stamp, float)
+        ticker.reset(timedelta(seconds=1))

@@ -20,7 +20,9 @@
 //! capacity for a while. (Another receiver may have got a later value in between; that is the price
 //! of not losing one.)
 
+use crate::clock::Instant;
 use crate::error::{CloseError, TryRecvError, TrySendError};
+use crate::feed::Feed;
 use crate::lock::{Lock, Rank};
 use crate::sys::Arc;
 use crate::wait_queue::{Ticket, WaitQueue};
@@ -35,6 +37,9 @@ pub type Channel<T, W> = RawChannel<T, Party<T, W>>;
 pub struct RawChannel<T, P: Parked<T>> {
     /// Never changes.
     capacity: usize,
+    /// Of a channel that a clock sends on, see [`crate::feed`]: makes what is received out of the time it was due. Never
+    /// changes.
+    pub(crate) make: Option<fn(Instant) -> T>,
     /// What may not happen under it: a wake, a drop of a `T` or `W`, any Python.
     pub(crate) state: Lock<State<T, P>>,
 }
@@ -51,6 +56,8 @@ pub(crate) struct State<T, P> {
     /// Hand-overs so far.
     handed: Ordinal,
     closed: bool,
+    /// Of a channel that a clock sends on. Nothing is ever buffered there, and nobody sends.
+    pub(crate) feed: Option<Box<Feed>>,
 }
 
 /// Numbers the hand-overs of one channel.
@@ -130,6 +137,7 @@ impl<T, P: Parked<T>> RawChannel<T, P> {
     pub fn new(capacity: usize) -> Self {
         Self {
             capacity,
+            make: None,
             state: Lock::new(
                 Rank::Channel,
                 State {
@@ -139,6 +147,7 @@ impl<T, P: Parked<T>> RawChannel<T, P> {
                     senders: WaitQueue::new(),
                     handed: 0,
                     closed: false,
+                    feed: None,
                 },
             ),
         }
@@ -212,17 +221,25 @@ impl<T, P: Parked<T>> RawChannel<T, P> {
         let mut state = self.state.lock();
         if state.senders.is_empty() && state.returned.is_empty() {
             // The common case: C4 with nobody to wake.
-            let closed = state.closed;
-            return state.buffer.pop_front().ok_or(if closed {
-                TryRecvError::Closed
-            } else {
-                TryRecvError::Empty
-            });
+            if let Some(value) = state.buffer.pop_front() {
+                return Ok(value);
+            }
+            if state.feed.is_none() {
+                return Err(if state.closed {
+                    TryRecvError::Closed
+                } else {
+                    TryRecvError::Empty
+                });
+            }
         }
         let mut after = After::new();
-        let result = state.recv(self.capacity, &mut after);
+        let mut result = state.recv(self.capacity, &mut after);
+        let ticked = result.is_err().then(|| state.poll(&mut after)).flatten();
         drop(state);
         after.run();
+        if let Some(due) = ticked {
+            result = Ok(self.made(due));
+        }
         result
     }
 
@@ -238,7 +255,13 @@ impl<T, P: Parked<T>> RawChannel<T, P> {
             match state.recv(self.capacity, &mut after) {
                 Ok(value) => RecvStart::Received(value),
                 Err(TryRecvError::Closed) => RecvStart::Closed,
-                Err(TryRecvError::Empty) => RecvStart::Parked(state.receivers.push_back(party())),
+                Err(TryRecvError::Empty) => match state.poll(&mut after) {
+                    None => RecvStart::Parked(state.receivers.push_back(party())),
+                    Some(due) => {
+                        drop(state);
+                        RecvStart::Received(self.made(due))
+                    }
+                },
             }
         };
         after.run();
@@ -249,12 +272,15 @@ impl<T, P: Parked<T>> RawChannel<T, P> {
     pub fn recv_available(&self, limit: usize, out: &mut Vec<T>) -> Result<(), TryRecvError> {
         let mut after = After::new();
         let mut result = Ok(());
+        let mut ticked = None;
         {
             let mut state = self.state.lock();
             while out.len() < limit {
                 match state.recv(self.capacity, &mut after) {
                     Ok(value) => out.push(value),
                     Err(error) => {
+                        // One at most is pending.
+                        ticked = state.poll(&mut after);
                         result = Err(error);
                         break;
                     }
@@ -262,7 +288,17 @@ impl<T, P: Parked<T>> RawChannel<T, P> {
             }
         }
         after.run();
+        out.extend(ticked.map(|due| self.made(due)));
         result
+    }
+
+    /// Gives back what a receiver was handed but could not keep, because its host cancelled it.
+    pub fn give_back(&self, outcome: Outcome<T>) {
+        match outcome {
+            Outcome::Received(value, ordinal) => self.unrecv(value, ordinal),
+            Outcome::Ticked(tick) => self.untick(tick),
+            Outcome::Sent | Outcome::Closed | Outcome::Released => {}
+        }
     }
 
     /// Gives back a value that a receiver was handed as number `ordinal` but could not keep, because
@@ -375,6 +411,13 @@ impl<T, P: Parked<T>> RawChannel<T, P> {
 
 /// The rules themselves. All of these run under the lock.
 impl<T, P: Parked<T>> State<T, P> {
+    /// For one who finds the channel empty: when what a clock has sent on it was due.
+    #[inline]
+    pub(crate) fn poll(&mut self, after: &mut After<T, P>) -> Option<Instant> {
+        self.feed.as_ref()?;
+        self.poll_feed(after)
+    }
+
     /// Hands `value` to the first receiver that still wants it, or gives it back. A value that comes
     /// from a receiver keeps the ordinal it had there.
     #[inline]

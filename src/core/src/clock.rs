@@ -7,6 +7,7 @@ use crate::sys::{
     Arc,
     atomic::{AtomicU64, Ordering},
 };
+use std::fmt::Debug;
 use std::time::Duration;
 
 /// A point on a [`Clock`]; only instants of one clock compare.
@@ -37,7 +38,7 @@ impl Instant {
     }
 }
 
-pub trait Clock {
+pub trait Clock: Debug {
     fn now(&self) -> Instant;
 }
 

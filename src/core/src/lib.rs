@@ -10,8 +10,8 @@
 //!
 //! ```text
 //! select, context
-//! channel, wait_group, sched
-//! wait_queue, wake_list
+//! channel + feed, wait_group, sched
+//! wait_queue, wake_list, timers
 //! waiter, parker
 //! lock, clock, error
 //! sys                  (std, loom or shuttle)
@@ -31,11 +31,13 @@ pub mod channel;
 pub mod clock;
 pub mod context;
 pub mod error;
+pub mod feed;
 pub mod lock;
 pub mod parker;
 pub mod sched;
 pub mod select;
 pub mod sys;
+pub mod timers;
 pub mod wait_group;
 pub mod wait_queue;
 pub mod waiter;

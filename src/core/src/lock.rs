@@ -18,6 +18,7 @@ use std::ops::{Deref, DerefMut};
 ///
 /// ```text
 /// Context  ->  Channel | Group  ->  Waiter
+/// Channel  ->  Timers
 /// Seats, RunQueue           (alone: nothing is locked inside them, and they inside nothing)
 /// ```
 ///
@@ -34,8 +35,10 @@ pub enum Rank {
     Group,
     /// Threads that wait for something to do.
     Seats,
-    /// One queue of the scheduler, or its timers.
+    /// One queue of the scheduler.
     RunQueue,
+    /// What is to happen at a time of its own. A channel that a clock sends on has a place there, which changes under its lock.
+    Timers,
     /// State of one waiter. Nothing is ever locked inside it.
     Waiter,
 }

@@ -16,6 +16,7 @@
 //! the waiter again; until then a peer that meets it there passes it by.
 
 use crate::channel::{After, RawChannel, Sender, State};
+use crate::clock::Instant;
 use crate::error::{TryRecvError, TrySendError};
 use crate::lock::Guard;
 use crate::sys::Arc;
@@ -95,6 +96,8 @@ pub enum Order {
 pub enum Did<T> {
     Sent,
     Received(T),
+    /// It receives from a channel that a clock sends on: [`RawChannel::made`] makes the value of it.
+    Ticked(Instant),
     /// It receives, from a channel that is closed and drained.
     FoundClosed,
     /// It sends, on a closed channel; the value comes back.
@@ -219,7 +222,7 @@ fn attempt<T, P: Parked<T>>(
         Way::Recv => match state.recv(capacity, after) {
             Ok(value) => Some(Did::Received(value)),
             Err(TryRecvError::Closed) => Some(Did::FoundClosed),
-            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Empty) => state.poll(after).map(Did::Ticked),
         },
         Way::Send(value) => match state.send(capacity, value.take().expect("a value is sent once"), after) {
             Ok(()) => Some(Did::Sent),

@@ -20,6 +20,7 @@
 //! It costs the same two atomic operations, needs unsafe code and a third state in which a canceller
 //! must spin. Measured difference: none that the benchmarks can see.
 
+use crate::feed::Tick;
 use crate::lock::{Lock, Rank};
 use crate::sys::atomic::{AtomicBool, Ordering};
 // std's, also under loom: it changes only in a forked child, where there is one thread.
@@ -32,6 +33,8 @@ pub enum Outcome<T> {
     Sent,
     /// A parked receiver was handed this value, as number so many of its channel's hand-overs.
     Received(T, u64),
+    /// A parked receiver has this tick of a channel that a clock sends on.
+    Ticked(Tick),
     /// The channel was closed.
     Closed,
     /// A wait group's counter reached zero.

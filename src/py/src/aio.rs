@@ -102,7 +102,7 @@ pub fn after_fork_in_child() {
 /// Nothing is started at exit, nor by a goroutine that is being closed.
 pub fn refuse() -> PyResult<()> {
     exit::refuse("aio()")?;
-    current::refuse_while_closing(|| ("aio()", "gochan's asyncio loop".into()))
+    current::refuse_while_closing(|| "aio() on gochan's asyncio loop".into())
 }
 
 /// Starts `awaitable` as a task; its end goes into `result` as `(True, value)` or `(False, exception)`.

@@ -89,7 +89,8 @@ impl AioWaiter {
         let event_loop = slf.get().host.get().event_loop(py);
         let event_loop = event_loop.ok_or_else(|| PyRuntimeError::new_err("the event loop is gone"))?;
         let expire = slf.getattr(intern!(py, "expire"))?;
-        let seconds = PyFloat::new(py, span.as_secs_f64());
+        // Loops do not know what to do with a number of any size; when it comes too early it is set again.
+        let seconds = PyFloat::new(py, span.min(Duration::from_secs(86_400)).as_secs_f64());
         let timer = guard::call_method(
             &event_loop,
             intern!(py, "call_later"),

@@ -135,7 +135,7 @@ impl Awaitable {
             _ => return None,
         };
         let (_, name) = state.operation.names();
-        Some((format!("{name} on {}", state.operation.on(py)), since))
+        Some((state.operation.title(py, name), since))
     }
 
     /// Ends the operation from outside: a wait is cancelled, a value that was handed over goes back.
@@ -199,7 +199,7 @@ impl State {
             return Ok(Step::Return(result));
         }
         if self.limit.is_now() {
-            return Err(timed_out(py, &self.operation, self.limit));
+            return self.expired(py, self.limit);
         }
         if current::is_closing() {
             if current::was_refused_often() {
@@ -207,7 +207,7 @@ impl State {
                 self.is_over();
                 return Ok(Step::Yield(py.None()));
             }
-            current::refuse_while_closing(|| (self.operation.names().1, self.operation.on(py)))?;
+            current::refuse_while_closing(|| self.operation.title(py, self.operation.names().1))?;
         }
         match park_task(py, &mut self.operation, self.limit)? {
             Ok(result) => {
@@ -242,7 +242,7 @@ impl State {
                 return Ok(Step::Return(result));
             }
             if self.limit.is_now() {
-                return Err(timed_out(py, &self.operation, self.limit));
+                return self.expired(py, self.limit);
             }
         }
         match Wait::begin(goroutine, &mut self.operation, self.limit)? {
@@ -279,11 +279,20 @@ impl State {
             }
             Found::TimedOut(span) => {
                 self.stage = Stage::Over;
-                Err(timed_out(py, &self.operation, Limit::After(span)))
+                self.expired(py, Limit::After(span))
             }
             Found::Nothing if stepped.is_some() => Ok(Step::Yield(slf.to_owned().into_any().unbind())),
             Found::Nothing => Err(awaited_elsewhere()),
         }
+    }
+
+    /// The time is up: what a sleep waits for, and an error for all else.
+    fn expired(&mut self, py: Python<'_>, limit: Limit) -> PyResult<Step> {
+        let Some(result) = self.operation.expired(py) else {
+            return Err(timed_out(py, &self.operation, limit));
+        };
+        self.is_over();
+        Ok(Step::Return(result))
     }
 
     fn go_on(&mut self, py: Python<'_>) -> PyResult<Step> {
@@ -303,7 +312,7 @@ impl State {
                     }
                 };
                 if is_timeout {
-                    return Err(timed_out(py, &self.operation, self.limit));
+                    return self.expired(py, self.limit);
                 }
                 match registration.and_then(|mut registration| registration.take()) {
                     Some((outcome, arm)) => {
@@ -336,9 +345,9 @@ fn park_task(
     let (_, name) = operation.names();
     let Some(event_loop) = host::running_loop(py)? else {
         return Err(PyRuntimeError::new_err(format!(
-            "{name} on {} has to wait, but nothing here can: this is no goroutine, and no asyncio event loop runs in this \
+            "{} has to wait, but nothing here can: this is no goroutine, and no asyncio event loop runs in this \
              thread; await it in an `async def` goroutine or a task, or use the blocking form",
-            operation.on(py)
+            operation.title(py, name)
         )));
     };
     let host = LoopHost::of(&event_loop)?;
@@ -428,13 +437,14 @@ impl Awaitable {
             return "<gochan operation, running>".into();
         };
         let name = state.operation.names().1;
-        let on = match state.operation.on(py) {
-            on if on.is_empty() => on,
-            on => format!(" on {on}"),
-        };
         match &state.stage {
-            Stage::New => format!("<gochan {name}{on}>"),
-            Stage::Task(_) | Stage::Goroutine(_) => format!("<gochan {name} waiting{on}>"),
+            Stage::New => format!("<gochan {}>", state.operation.title(py, name)),
+            Stage::Task(_) | Stage::Goroutine(_) => {
+                format!(
+                    "<gochan {}>",
+                    state.operation.title(py, &format!("{name} waiting"))
+                )
+            }
             Stage::Over | Stage::Aborted | Stage::Yielded => "<gochan operation, over>".into(),
         }
     }

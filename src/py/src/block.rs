@@ -41,9 +41,9 @@ pub fn wait(py: Python<'_>, mut operation: Operation, limit: Limit) -> PyResult<
 #[cold]
 pub fn wait_after_attempt(py: Python<'_>, mut operation: Operation, limit: Limit) -> PyResult<Py<PyAny>> {
     if limit.is_now() {
-        return Err(timed_out(py, &operation, limit));
+        return expired(py, &mut operation, limit);
     }
-    current::refuse_while_closing(|| (operation.names().0, operation.on(py)))?;
+    current::refuse_while_closing(|| operation.title(py, operation.names().0))?;
     host::refuse_in_event_loop(py, &operation)?;
     let deadline = match limit {
         Limit::After(span) => Some(Monotonic.now().saturating_add(span)),
@@ -73,7 +73,7 @@ pub fn wait_after_attempt(py: Python<'_>, mut operation: Operation, limit: Limit
             }
             Slept::TimedOut => {
                 if registration.cancel() {
-                    return Err(timed_out(py, &operation, limit));
+                    return expired(py, &mut operation, limit);
                 }
                 break;
             }
@@ -120,9 +120,13 @@ fn sleep(waiter: &ValueWaiter, parker: &Parker, deadline: Option<Instant>, look:
     }
 }
 
-fn timed_out(py: Python<'_>, operation: &Operation, limit: Limit) -> PyErr {
+/// The time is up: what a sleep waits for, and an error for all else.
+fn expired(py: Python<'_>, operation: &mut Operation, limit: Limit) -> PyResult<Py<PyAny>> {
+    if let Some(result) = operation.expired(py) {
+        return Ok(result);
+    }
     let (blocking, _) = operation.names();
-    error::timed_out(blocking, limit.span(), &operation.on(py))
+    Err(error::timed_out(blocking, limit.span(), &operation.on(py)))
 }
 
 /// Whether Python runs its signal handlers in this thread.

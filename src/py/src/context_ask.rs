@@ -87,14 +87,17 @@ pub fn done_of<'py>(ctx: &Bound<'py, PyAny>, operation: &str) -> PyResult<Option
     }
 }
 
-/// As [`done_of`], without an object for it: whoever keeps this keeps the context too.
-pub fn done_core(ctx: &Bound<'_, PyAny>, operation: &str) -> PyResult<Option<Arc<ChanCore>>> {
+/// A `done` as an operation waits for it, with the object that shows it to the collector, if that is not the context.
+pub type DoneCore<'py> = (Arc<ChanCore>, Option<Bound<'py, ChanBase>>);
+
+/// As [`done_of`], without an object where the context shows it itself: whoever keeps this keeps the context too.
+pub fn done_core<'py>(ctx: &Bound<'py, PyAny>, operation: &str) -> PyResult<Option<DoneCore<'py>>> {
     match Decides::about(ctx) {
         Decides::Never => Ok(None),
-        Decides::Node(_, node) => Ok(Some(node.get().core().done())),
+        Decides::Node(_, node) => Ok(Some((node.get().core().done(), None))),
         Decides::Foreign(foreign) => Ok(parents::foreign_done(&foreign, operation)?.map(|done| {
-            let base: &Bound<'_, ChanBase> = done.as_super();
-            Arc::clone(base.get().core())
+            let base: &Bound<'py, ChanBase> = done.as_super();
+            (Arc::clone(base.get().core()), Some(base.clone()))
         })),
     }
 }

@@ -79,7 +79,7 @@ pub fn with_timeout<'py>(
 ) -> PyResult<Bound<'py, CancelContext>> {
     let who = "with_timeout()";
     parents::check(parent, who)?;
-    let timeout = limit::seconds(timeout, who)?;
+    let timeout = limit::seconds(timeout, who, "timeout")?;
     let cause = checked_cause(cause, who)?;
     until(parent, ask::now_seconds(parent.py()) + timeout, cause, who)
 }

@@ -114,14 +114,14 @@ pub fn count_refusal() {
 }
 
 /// What would have to wait is refused in a goroutine that is being closed: nobody would ever resume it.
-pub fn refuse_while_closing(what: impl FnOnce() -> (&'static str, String)) -> PyResult<()> {
+pub fn refuse_while_closing(title: impl FnOnce() -> String) -> PyResult<()> {
     if !is_closing() {
         return Ok(());
     }
     count_refusal();
-    let (name, on) = what();
+    let title = title();
     Err(PyRuntimeError::new_err(format!(
-        "{name} on {on} has to wait, and this goroutine is being closed: nothing can wake it any more. In its `finally` \
+        "{title} has to wait, and this goroutine is being closed: nothing can wake it any more. In its `finally` \
          blocks use only what completes at once"
     )))
 }

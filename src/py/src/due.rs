@@ -3,8 +3,13 @@
 //! Runners look between two steps; while none is awake the monitor sleeps until the first is due and calls a thread
 //! ([`crate::monitor`]).
 
+use crate::chan::ChanBase;
 use crate::context_node::{self, Link};
+use crate::fed;
 use crate::goroutine_wait::Expiry;
+use crate::monitor;
+use crate::timer::Timer;
+use crate::value::Ref;
 use crate::world;
 use gochan_core::clock::{Clock, Instant, Monotonic};
 use gochan_core::sched::timers::Key;
@@ -16,13 +21,19 @@ pub enum Due {
     Expiry(Expiry),
     /// A context's deadline.
     Context(Link),
+    /// A channel that a clock sends on, and somebody is parked there.
+    Tick(Ref<ChanBase>),
+    /// What `after_func` is to start.
+    Call(Ref<Timer>),
 }
 
 impl Due {
-    fn happen(self) {
+    fn happen(self, py: Python<'_>) {
         match self {
             Self::Expiry(expiry) => expiry.happen(),
             Self::Context(node) => context_node::expire(&node),
+            Self::Tick(chan) => fed::fire(py, &chan),
+            Self::Call(timer) => timer.get().call(py),
         }
     }
 }
@@ -31,10 +42,16 @@ impl Due {
 pub fn add(py: Python<'_>, at: Instant, due: Due) -> Key {
     let (key, is_first) = world::get().timers.add(at, due);
     if is_first {
-        // Somebody has to be there then: not every thread that waits sees to it.
-        world::keep_a_spare(py);
+        is_next(py, at);
     }
     key
+}
+
+/// Nothing happens before `at` any more: whoever sleeps until then is told.
+pub fn is_next(py: Python<'_>, at: Instant) {
+    // Somebody has to be there then: not every thread that waits sees to it.
+    world::keep_a_spare(py);
+    monitor::expect(at);
 }
 
 /// Takes it back, if it has not happened.
@@ -49,14 +66,14 @@ pub fn forget_all() {
     }
 }
 
-/// Lets happen what is due. Attached.
-pub fn happen() {
+/// Lets happen what is due.
+pub fn happen(py: Python<'_>) {
     let timers = &world::get().timers;
     if timers.is_empty() {
         return;
     }
     let now = Monotonic.now();
     while let Some(due) = timers.pop_due(now) {
-        due.happen();
+        due.happen(py);
     }
 }

@@ -123,8 +123,7 @@ struct Rare {
 
 #[derive(Debug)]
 struct Blocked {
-    what: &'static str,
-    on: String,
+    what: String,
     since: Instant,
 }
 
@@ -333,7 +332,7 @@ impl Goroutine {
             .as_ref()
             .and_then(|rare| rare.blocked.as_ref())
         {
-            return Some((format!("{} on {}", blocked.what, blocked.on), blocked.since));
+            return Some((blocked.what.clone(), blocked.since));
         }
         if this.word.standing() != Standing::Parked {
             return None;
@@ -638,8 +637,7 @@ impl<'py> Waiting<'py> {
         let goroutine = current::goroutine(py);
         if let Some(goroutine) = &goroutine {
             let blocked = Blocked {
-                what: operation.names().0,
-                on: operation.on(py),
+                what: operation.title(py, operation.names().0),
                 since: Monotonic.now(),
             };
             let old = goroutine.get().ending.lock().rare().blocked.replace(blocked);

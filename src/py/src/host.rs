@@ -146,11 +146,11 @@ pub fn refuse_in_event_loop(py: Python<'_>, operation: &Operation) -> PyResult<(
         return Ok(());
     };
     let (blocking, _) = operation.names();
-    let (on, advice) = (operation.on(py), operation.advice());
+    let (title, advice) = (operation.title(py, blocking), operation.advice());
     Err(error::blocking(
         py,
         format!(
-            "{blocking} on {on} would block the running {host} event loop of this thread: \
+            "{title} would block the running {host} event loop of this thread: \
              write `{advice}`, or call it in another thread (gochan.go)"
         ),
     ))

@@ -11,7 +11,7 @@
 //! block, awaitable                         the two hosts
 //! operation, select, under                 one operation, whoever waits for it; one of several; with a context
 //! signals, signal_mailbox, signal_handler  who wants which signals; those that came; what the system does with them
-//! due                                      what happens at a time of its own
+//! due, fed                                 what happens at a time of its own; channels that a clock sends on
 //! aio_waiter, loop_host, bell, deferred, host   waking a task, waking a thread, which host is it
 //! registration, wake, gc                   a place in a queue; who waits; the collector's view
 //! value, limit, error, guard               single ideas
@@ -41,6 +41,7 @@ mod deferred;
 mod due;
 mod error;
 mod exit;
+mod fed;
 mod fork;
 mod front;
 mod gc;
@@ -68,6 +69,7 @@ mod signals;
 mod spawn;
 mod step_lock;
 mod threads;
+mod timer;
 mod turns;
 mod under;
 mod value;
@@ -108,6 +110,8 @@ mod _gochan {
     #[pymodule_export]
     use super::signals::{close, ignored, mark, notify, reset, set_again, stop, wanted, watch};
     #[pymodule_export]
+    use super::timer::{Ticker, Timer, after, after_func, asleep, sleep, tick};
+    #[pymodule_export]
     use super::turns::{agosched, gomaxprocs, gosched};
     #[pymodule_export]
     use super::wait_group::WaitGroup;
@@ -132,11 +136,14 @@ mod _gochan {
         module.add("go", spawn::go_function(py)?)?;
         select_front::put_in_front(module)?;
         for function in [
+            "after",
+            "after_func",
             "agosched",
             "aio",
             "aselect",
             "background",
             "context_after_func",
+            "asleep",
             "goexit",
             "gomaxprocs",
             "gosched",
@@ -151,6 +158,8 @@ mod _gochan {
             "with_timeout",
             "with_value",
             "without_cancel",
+            "sleep",
+            "tick",
         ] {
             module.getattr(function)?.setattr("__module__", "gochan")?;
         }

@@ -23,12 +23,7 @@ impl Limit {
         let Some(timeout) = timeout.filter(|timeout| !timeout.is_none()) else {
             return Ok(Self::Never);
         };
-        let seconds = seconds(timeout, operation)?;
-        if seconds.is_nan() {
-            return Err(PyValueError::new_err(format!(
-                "{operation}: timeout is not a number (NaN)"
-            )));
-        }
+        let seconds = seconds(timeout, operation, "timeout")?;
         if seconds <= 0.0 {
             return Ok(Self::Now);
         }
@@ -49,8 +44,28 @@ impl Limit {
     }
 }
 
-/// Seconds, which may be negative, or NaN.
-pub fn seconds(timeout: &Bound<'_, PyAny>, operation: &str) -> PyResult<f64> {
+/// A positive span, as `timeout` is given: `None` for zero or less. One too long to be counted is the longest there is.
+pub fn span(given: &Bound<'_, PyAny>, operation: &str, what: &str) -> PyResult<Option<Duration>> {
+    let seconds = seconds(given, operation, what)?;
+    if seconds <= 0.0 {
+        return Ok(None);
+    }
+    let span = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+    Ok(Some(span.max(Duration::from_nanos(1))))
+}
+
+/// Seconds, which may be negative.
+pub fn seconds(given: &Bound<'_, PyAny>, operation: &str, what: &str) -> PyResult<f64> {
+    let seconds = number(given, operation, what)?;
+    if seconds.is_nan() {
+        return Err(PyValueError::new_err(format!(
+            "{operation}: {what} is not a number (NaN)"
+        )));
+    }
+    Ok(seconds)
+}
+
+fn number(timeout: &Bound<'_, PyAny>, operation: &str, what: &str) -> PyResult<f64> {
     if let Ok(float) = timeout.cast::<PyFloat>() {
         return Ok(float.value());
     }
@@ -73,7 +88,12 @@ pub fn seconds(timeout: &Bound<'_, PyAny>, operation: &str) -> PyResult<f64> {
         }
     }
     let kind = timeout.get_type().name()?;
+    let in_seconds = if what == "seconds" {
+        "a number "
+    } else {
+        "seconds "
+    };
     Err(PyTypeError::new_err(format!(
-        "{operation}: timeout must be seconds (float or int) or a timedelta, not {kind}"
+        "{operation}: {what} must be {in_seconds}(float or int) or a timedelta, not {kind}"
     )))
 }

@@ -2,11 +2,12 @@
 //!
 //! * A runner that has begun nothing for a tick, while goroutines are ready or a timeout is due, is stuck in a goroutine that
 //!   computes, or blocks outside of gochan: a spare thread is called to take its permit over.
-//! * While no runner is awake, it sleeps until the next timeout and calls one.
+//! * While no runner is awake, it sleeps until the next timer and calls one.
 //!
-//! Invariant: while a permit is held the monitor is ticking; while a timeout is pending it sleeps no longer than until
-//! then. Who begins either rings ([`watch`]).
+//! Invariant: while a permit is held the monitor is ticking; while a timer is pending and no permit is held it sleeps no longer than
+//! until then. Who begins either rings ([`watch`], [`expect`]).
 
+use crate::current;
 use crate::deferred;
 use crate::world::{self, Order};
 use gochan_core::clock::{Clock, Instant, Monotonic};
@@ -28,6 +29,8 @@ const ASLEEP: u32 = 2;
 struct Monitor {
     state: AtomicU32,
     bell: Parker,
+    /// Until when it sleeps; 0 while it does not.
+    until: AtomicU64,
 }
 
 /// Made at the first use, never freed; a forked child makes its own.
@@ -42,6 +45,7 @@ fn get() -> &'static Monitor {
     let new = Box::into_raw(Box::new(Monitor {
         state: AtomicU32::new(ABSENT),
         bell: Parker::new(),
+        until: AtomicU64::new(0),
     }));
     match MONITOR.compare_exchange(current, new, Ordering::AcqRel, Ordering::Acquire) {
         // SAFETY: just made, and published: never freed from here on.
@@ -85,7 +89,35 @@ pub fn watch() {
     }
 }
 
+/// Something is to happen at `at`. A runner sees to that by itself while it is one, and tells the monitor when it goes.
+pub fn expect(at: Instant) {
+    if at == Instant::NEVER || current::permit().is_some() {
+        return;
+    }
+    let monitor = get();
+    // Between the timer, which the caller has added, and the look at the monitor: it does the same the other way round.
+    fence(Ordering::SeqCst);
+    if at.as_nanos() < monitor.until.load(Ordering::SeqCst) {
+        monitor.bell.unpark();
+    }
+}
+
 impl Monitor {
+    /// Sleeps until `until`, or the first timer.
+    fn nap(&self, until: Instant) {
+        self.rest(until, || Some(until.min(world::get().timers.earliest())));
+    }
+
+    /// Sleeps for as long as a last look says, and no longer than until `until`; nobody rings before for a timer that is later.
+    fn rest(&self, until: Instant, last_look: impl FnOnce() -> Option<Instant>) {
+        self.until.store(until.as_nanos(), Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        if let Some(until) = last_look() {
+            self.bell.park((until != Instant::NEVER).then_some(until));
+        }
+        self.until.store(0, Ordering::SeqCst);
+    }
+
     #[cold]
     fn start_or_wake(&'static self) {
         let from = |state| {
@@ -111,6 +143,7 @@ impl Monitor {
         deferred::block_all_signals();
         let mut idle = 0;
         let mut progress = Progress::default();
+        let mut next_look = Instant::from_nanos(0);
         loop {
             if world::is_stopped() {
                 return;
@@ -125,24 +158,30 @@ impl Monitor {
             NOW.store(now.as_nanos(), Ordering::Relaxed);
             if world.steps.is_running() {
                 idle = 0;
-                if let Some(permit) = world.steps.stuck(&mut progress) {
-                    if world.steps.has_jobs() || timer <= now {
-                        let seen = world.steps.position(permit);
-                        world::give_detached(Order::Rescue(permit, seen));
+                if now >= next_look {
+                    next_look = now.saturating_add(TICK);
+                    if let Some(permit) = world.steps.stuck(&mut progress) {
+                        if world.steps.has_jobs() || timer <= now {
+                            let seen = world.steps.position(permit);
+                            world::give_detached(Order::Rescue(permit, seen));
+                        }
                     }
                 }
-                self.bell.park(Some(now.saturating_add(TICK)));
+                // Not until the first timer: the runner looks at those. It rings when it goes.
+                self.rest(next_look, || world.steps.is_running().then_some(next_look));
                 continue;
             }
             progress = Progress::default();
             if timer <= now || world.steps.has_jobs() {
                 world::call_runner_detached();
-                self.bell.park(Some(now.saturating_add(TICK)));
+                let again = now.saturating_add(TICK);
+                let is_due = || world.timers.earliest() <= now || world.steps.has_jobs();
+                self.rest(again, || (world.steps.is_running() || is_due()).then_some(again));
                 continue;
             }
             idle += 1;
             if idle < IDLE_TICKS {
-                self.bell.park(Some(now.saturating_add(TICK)));
+                self.nap(now.saturating_add(TICK));
                 continue;
             }
             idle = 0;
@@ -150,8 +189,7 @@ impl Monitor {
             fence(Ordering::SeqCst);
             // Something between the look above and the store saw TICKING and did not ring.
             if !world.steps.is_running() && !world.steps.has_jobs() && world.calls.waiting() == 0 {
-                let timer = world.timers.earliest();
-                self.bell.park((timer != Instant::NEVER).then_some(timer));
+                self.nap(Instant::NEVER);
             }
             self.state.store(TICKING, Ordering::SeqCst);
         }

@@ -13,6 +13,7 @@ use crate::chan::ChanBase;
 use crate::context_ask;
 use crate::coroutine;
 use crate::error;
+use crate::fed;
 use crate::goroutine::Goroutine;
 use crate::registration::{Queue, Registration, Stay, Stays};
 use crate::select::Select;
@@ -31,6 +32,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyList, PyTuple};
 use smallvec::smallvec;
+use std::time::Duration;
 
 /// How a receive shows what it got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +94,8 @@ pub enum Operation {
     Select(Box<Select>),
     /// Another one, with a context that ends it too.
     Under(Box<Under>),
+    /// `sleep()`: no peer ever completes it, and its limit is its result.
+    Sleep(Duration),
     /// `agosched()`: a turn for the others. Its hosts know how.
     Yield,
 }
@@ -156,7 +160,7 @@ impl Operation {
                 Ok(Some(py.None()))
             }
             Self::Ready { result } => Ok(Some(result.take().ok_or_else(used_up)?)),
-            Self::Yield => Ok(None),
+            Self::Yield | Self::Sleep(_) => Ok(None),
             Self::Select(select) => select.attempt(py),
             Self::Under(under) => under.attempt(py),
             Self::Aio { awaitable, result } => {
@@ -202,7 +206,7 @@ impl Operation {
             Self::Aio { result, .. } => Queue::Receiver(Arc::clone(result)),
             Self::Select(select) => return select.stays(),
             Self::Under(under) => return under.stays(),
-            Self::Close { .. } | Self::Ready { .. } | Self::Yield => return Stays::new(),
+            Self::Close { .. } | Self::Ready { .. } | Self::Sleep(_) | Self::Yield => return Stays::new(),
         };
         let arm = 0;
         smallvec![Stay { queue, ticket, arm }]
@@ -214,20 +218,27 @@ impl Operation {
             Self::Select(select) => select.leave(),
             Self::Under(under) => under.forget(),
             Self::Send { chan, .. } => chan.get().core().forget_sender(ticket),
-            Self::Recv { chan, .. } => chan.get().core().forget_receiver(ticket),
+            Self::Recv { chan, .. } => fed::forget_receiver(chan.get().core(), ticket),
             Self::Wait { group } => group.get().core().forget(ticket),
             Self::Ask { goroutine, .. } => goroutine.get().ended().forget_receiver(ticket),
             Self::Aio { result, .. } => result.forget_receiver(ticket),
-            Self::Close { .. } | Self::Ready { .. } | Self::Yield => {}
+            Self::Close { .. } | Self::Ready { .. } | Self::Sleep(_) | Self::Yield => {}
+        }
+    }
+
+    /// The result when its limit has passed, unless that is an error.
+    pub fn expired(&mut self, py: Python<'_>) -> Option<Py<PyAny>> {
+        match self {
+            Self::Sleep(_) => Some(py.None()),
+            Self::Under(under) => under.expired(py),
+            _ => None,
         }
     }
 
     /// Gives back what a peer handed over, where nobody is to have it.
     pub fn give_back(&self, outcome: Outcome<Value>, arm: u32) {
         match (self, outcome) {
-            (Self::Recv { chan, .. }, Outcome::Received(value, ordinal)) => {
-                chan.get().core().unrecv(value, ordinal);
-            }
+            (Self::Recv { chan, .. }, outcome) => fed::give_back(chan.get().core(), outcome),
             (Self::Select(select), outcome) => select.give_back(outcome, arm),
             (Self::Under(under), outcome) => under.give_back(outcome, arm),
             _ => {}
@@ -255,7 +266,10 @@ impl Operation {
             Self::Recv { chan, face } => match chan.get().core().recv_or_park_with(|| waker(0)) {
                 RecvStart::Received(value) => received(chan.bind(py), *face, value).map(Queued::Not),
                 RecvStart::Closed => closed(chan.bind(py), *face).map(Queued::Not),
-                RecvStart::Parked(ticket) => Ok(Queued::In(ticket)),
+                RecvStart::Parked(ticket) => {
+                    fed::attend(chan.bind(py));
+                    Ok(Queued::In(ticket))
+                }
             },
             Self::Wait { group } => match group.get().core().wait_or_park_with(|| waker(0)) {
                 WaitStart::Released => Ok(Queued::Not(py.None())),
@@ -275,6 +289,7 @@ impl Operation {
             },
             Self::Select(select) => select.queue(py, &mut waker),
             Self::Under(under) => under.queue(py, &mut waker),
+            Self::Sleep(_) => Ok(Queued::In(Ticket::NOWHERE)),
             Self::Close { .. } | Self::Ready { .. } | Self::Yield => self
                 .attempt(py)?
                 .map(Queued::Not)
@@ -284,7 +299,7 @@ impl Operation {
 
     /// The result of a wait that a peer ended.
     pub fn finish(&mut self, py: Python<'_>, outcome: Outcome<Value>, arm: u32) -> PyResult<Py<PyAny>> {
-        match (self, outcome) {
+        match (self, fed::received(outcome)) {
             (Self::Select(select), outcome) => select.finish(py, outcome, arm),
             (Self::Under(under), outcome) => under.finish(py, outcome, arm),
             (Self::Recv { chan, face }, Outcome::Received(value, _)) => received(chan.bind(py), *face, value),
@@ -319,6 +334,7 @@ impl Operation {
             Self::Yield => ("gosched()", "agosched()"),
             Self::Aio { .. } => ("aio()", "aio()"),
             Self::Select(_) => ("select()", "aselect()"),
+            Self::Sleep(_) => ("sleep()", "asleep()"),
             Self::Under(under) => under.operation.names(),
         }
     }
@@ -344,6 +360,7 @@ impl Operation {
             Self::Yield => "await agosched()",
             Self::Aio { .. } => "await aio(...)",
             Self::Select(_) => "await aselect(...)",
+            Self::Sleep(_) => "await asleep(seconds)",
             Self::Under(under) => under.operation.advice(),
         }
     }
@@ -352,7 +369,7 @@ impl Operation {
     #[inline]
     pub fn is_plain(&self) -> bool {
         match self {
-            Self::Send { .. } | Self::Recv { .. } | Self::Wait { .. } => true,
+            Self::Send { .. } | Self::Recv { .. } | Self::Wait { .. } | Self::Sleep(_) => true,
             Self::Select(select) => select.is_plain(),
             Self::Under(under) => under.operation.is_plain(),
             _ => false,
@@ -362,6 +379,19 @@ impl Operation {
     /// Takes it out; `Yield`, which holds nothing, is left.
     pub fn take(&mut self) -> Self {
         std::mem::replace(self, Self::Yield)
+    }
+
+    /// The operation under one of its [`Self::names`], and what it is done on, for messages.
+    pub fn title(&self, py: Python<'_>, name: &str) -> String {
+        match self {
+            Self::Sleep(Duration::MAX) => name.replace("()", "(inf)"),
+            Self::Sleep(span) => name.replace("()", &format!("({})", span.as_secs_f64())),
+            Self::Under(under) => under.operation.title(py, name),
+            _ => match self.on(py) {
+                on if on.is_empty() => name.into(),
+                on => format!("{name} on {on}"),
+            },
+        }
     }
 
     /// What it is done on, for messages.
@@ -380,7 +410,7 @@ impl Operation {
             Self::Aio { .. } => "gochan's asyncio loop".into(),
             Self::Select(select) => select.describe(py),
             Self::Under(under) => under.operation.on(py),
-            Self::Ready { .. } | Self::Yield => String::new(),
+            Self::Ready { .. } | Self::Sleep(_) | Self::Yield => String::new(),
         }
     }
 
@@ -398,7 +428,7 @@ impl Operation {
             Self::Ready { result } => visit.call(result),
             // The result's channel is not shown: whoever waits there is held by a task of the loop, which completes it.
             Self::Aio { awaitable, .. } => visit.call(awaitable),
-            Self::Yield => Ok(()),
+            Self::Sleep(_) | Self::Yield => Ok(()),
             Self::Select(select) => select.traverse(visit),
             Self::Under(under) => under.traverse(visit),
         }

@@ -11,6 +11,7 @@
 //! So an exception, a cancelled task, a closed loop or a collected coroutine need no code of their own. A wait that has several
 //! arms stands in one queue for each; once it has ended it leaves all of them.
 
+use crate::fed;
 use crate::value::Value;
 use crate::wake::{ChanCore, GroupCore, ValueWaiter};
 use gochan_core::Outcome;
@@ -84,7 +85,7 @@ impl Registration {
             }
             match &stay.queue {
                 Queue::Sender(chan) => chan.forget_sender(stay.ticket),
-                Queue::Receiver(chan) => chan.forget_receiver(stay.ticket),
+                Queue::Receiver(chan) => fed::forget_receiver(chan, stay.ticket),
                 Queue::Group(group) => group.forget(stay.ticket),
             }
         }
@@ -96,12 +97,12 @@ impl Drop for Registration {
         if self.over || self.cancel() {
             return;
         }
-        let Some((Outcome::Received(value, ordinal), arm)) = self.take() else {
+        let Some((outcome, arm)) = self.take() else {
             return;
         };
         let stay = self.stays.iter().find(|stay| stay.arm == arm);
         if let Some(Queue::Receiver(chan)) = stay.map(|stay| &stay.queue) {
-            chan.unrecv(value, ordinal);
+            fed::give_back(chan, outcome);
         }
     }
 }

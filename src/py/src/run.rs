@@ -87,7 +87,7 @@ impl Drop for EndOfRun<'_> {
 
 fn refuse_inside(py: Python<'_>) -> PyResult<()> {
     exit::refuse("run()")?;
-    current::refuse_while_closing(|| ("run()", "this thread".into()))?;
+    current::refuse_while_closing(|| "run() on this thread".into())?;
     if current::goroutine(py).is_some() {
         return Err(PyRuntimeError::new_err(
             "run() starts a program, and this is a goroutine of one already: start more with go()",
@@ -178,7 +178,7 @@ impl<'py> Home<'_, 'py> {
         });
         deferred::pass_on();
         // Main's own, perhaps; and nobody else may be awake.
-        due::happen();
+        due::happen(py);
         py.check_signals()
     }
 }

@@ -46,7 +46,7 @@ pub fn run(py: Python<'_>, permit: Permit, me: RunnerId) -> Stop {
         steps_to_clock -= 1;
         if steps_to_clock == 0 {
             steps_to_clock = CLOCK;
-            due::happen();
+            due::happen(py);
             steps_to_hooks -= 1;
             if steps_to_hooks == 0 {
                 steps_to_hooks = HOOKS;
@@ -56,7 +56,7 @@ pub fn run(py: Python<'_>, permit: Permit, me: RunnerId) -> Stop {
         if let Some(routine) = steps.next(permit) {
             coroutine::step(py, routine);
         } else {
-            due::happen();
+            due::happen(py);
             if !steps.has_jobs() {
                 break Stop::NothingReady;
             }

@@ -6,6 +6,7 @@
 use crate::awaitable::Awaitable;
 use crate::block;
 use crate::chan::{ChanBase, RecvChan, SendChan};
+use crate::fed;
 use crate::gc::visit_value;
 use crate::limit::Limit;
 use crate::operation::{self, Operation, Queued};
@@ -56,6 +57,7 @@ pub fn result(chan: &Bound<'_, ChanBase>, number: u32, did: Did<Value>) -> PyRes
     let py = chan.py();
     let (value, ok) = match did {
         Did::Received(value) => (value.into_bound(py), true),
+        Did::Ticked(due) => (chan.get().core().made(due).into_bound(py), true),
         Did::Sent => (py.None().into_bound(py), true),
         Did::FoundClosed => (py.None().into_bound(py), false),
         Did::Refused(_) => return Err(operation::send_on_closed(chan)),
@@ -243,7 +245,12 @@ impl Select {
         let order = self.order();
         match core::select_or_park(&mut self.arms, order, waker) {
             Start::Fired(at, did) => self.arms[at].chan.did(py, did).map(Queued::Not),
-            Start::NoneReady => Ok(Queued::In(Ticket::NOWHERE)),
+            Start::NoneReady => {
+                for arm in &self.arms {
+                    fed::attend(arm.chan.chan.bind(py));
+                }
+                Ok(Queued::In(Ticket::NOWHERE))
+            }
         }
     }
 
@@ -252,6 +259,7 @@ impl Select {
         let core::Arm { chan, way, .. } = &self.arms[arm as usize];
         match (outcome, way) {
             (Outcome::Received(value, _), _) => chan.did(py, Did::Received(value)),
+            (Outcome::Ticked(tick), _) => chan.did(py, Did::Ticked(tick.due)),
             (Outcome::Closed, Way::Recv) => chan.did(py, Did::FoundClosed),
             (Outcome::Closed, Way::Send(_)) => Err(operation::send_on_closed(chan.chan.bind(py))),
             (Outcome::Sent | Outcome::Released, _) => chan.did(py, Did::Sent),
@@ -261,11 +269,14 @@ impl Select {
     /// Takes the waiter out of all queues.
     pub fn leave(&self) {
         core::leave(&self.arms);
+        for arm in &self.arms {
+            fed::left(arm.chan.core());
+        }
     }
 
     pub fn give_back(&self, outcome: Outcome<Value>, arm: u32) {
-        if let (Outcome::Received(value, ordinal), Some(arm)) = (outcome, self.arms.get(arm as usize)) {
-            arm.chan.core().unrecv(value, ordinal);
+        if let Some(arm) = self.arms.get(arm as usize) {
+            fed::give_back(arm.chan.core(), outcome);
         }
     }
 

@@ -5,6 +5,7 @@ use crate::coroutine;
 use crate::current;
 use crate::exit;
 use crate::goroutine::{self, Body, Goroutine, flag, type_name};
+use crate::guard;
 use crate::host;
 use crate::job::{Job, Work};
 use crate::monitor;
@@ -15,6 +16,7 @@ use gochan_core::sys::Arc;
 use parking_lot::Mutex;
 use pyo3::exceptions::{PySystemError, PyTypeError};
 use pyo3::ffi;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
@@ -215,6 +217,83 @@ pub fn spawn<'py>(
     Ok(goroutine)
 }
 
+/// Where something was asked for that begins later: what a goroutine has of the one that starts it.
+#[derive(Debug)]
+pub struct Origin {
+    context: Py<PyAny>,
+    started: Option<(Py<PyAny>, i32)>,
+    scope: Option<Arc<Scope>>,
+    kind: Kind,
+}
+
+impl Origin {
+    /// TypeError for something that cannot be called.
+    pub fn here(who: &str, function: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = function.py();
+        coroutine::check_exit(py)?;
+        let kind = kind_of(who, function)?;
+        exit::refuse(who)?;
+        exit::prepare(py)?;
+        Ok(Self {
+            context: copy_context(py)?,
+            started: caller(py),
+            scope: current::scope(py),
+            kind,
+        })
+    }
+
+    pub fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.context)?;
+        if let Some((code, _)) = &self.started {
+            visit.call(code)?;
+        }
+        Ok(())
+    }
+
+    /// Starts `function()` as a goroutine, in a copy of the context it was asked for in. Nobody is there to hear of an error: one
+    /// that it begins with counts as the goroutine's own.
+    pub fn start(&self, function: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = function.py();
+        if self.scope.as_ref().is_some_and(|scope| scope.is_over()) {
+            return Ok(());
+        }
+        let started = self.started.as_ref().map(|(code, at)| (code.clone_ref(py), *at));
+        let goroutine = Goroutine::new(name_of(function), started, self.scope.clone());
+        let goroutine = goroutine::make(py, goroutine)?;
+        // SAFETY: attached, a live context; a new reference or null with an error.
+        let context =
+            unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_Copy(self.context.as_ptr())) }?;
+        let context = context.unbind();
+        if self.kind == Kind::Call {
+            let work = Work {
+                context,
+                function: function.clone().unbind(),
+                args: PyTuple::empty(py).unbind(),
+                kwargs: None,
+            };
+            let job = Bound::new(py, Job::new(work))?;
+            scope::began(goroutine.get().scope());
+            job.get().arm(goroutine.unbind());
+            let call = world::get().calls.push(job.unbind());
+            // Without a thread to be had it waits: the monitor looks for one.
+            drop(world::call_server(py, call));
+            return Ok(());
+        }
+        match guard::call(function, []) {
+            Ok(coroutine) => {
+                let coroutine = coroutine.unbind();
+                start_coroutine(&goroutine, Body { coroutine, context });
+            }
+            Err(error) => {
+                scope::began(goroutine.get().scope());
+                goroutine.get().word.start();
+                Goroutine::finish(&goroutine, coroutine::ended_with(py, error));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The call itself happens here, in the caller, as it does for `await f(...)`: wrong arguments are the caller's
 /// error. Nothing of the body runs yet.
 fn spawn_coroutine<'py>(
@@ -403,6 +482,15 @@ fn is_partial(function: &Bound<'_, PyAny>) -> bool {
     functools
         .getattr(intern!(function.py(), "partial"))
         .is_ok_and(|partial| function.is_instance(&partial).unwrap_or(false))
+}
+
+/// The function's name for messages: without the names of the functions it was defined in.
+pub fn short_name(function: &Bound<'_, PyAny>) -> String {
+    let name = name_of(function);
+    let name = name.bind(function.py()).to_string_lossy();
+    name.rsplit_once("<locals>.")
+        .map_or(&*name, |(_, name)| name)
+        .to_owned()
 }
 
 /// The function's qualified name.

@@ -7,21 +7,22 @@
 //!
 //! A thread is a *server* (it runs functions, each to its end, from the bottom) or a *runner* (it resumes goroutines,
 //! inside of `__next__`), whatever it is called for. Without work it sits in the scheduler's seats; after a
-//! while there it ends, but for one that is kept as long as there are goroutines to resume.
+//! while there it ends, but for one that is kept as long as there are goroutines to resume, or timers.
 
 use crate::announce;
 use crate::current;
 use crate::deferred;
 use crate::goroutine;
 use crate::job::Job;
+use crate::monitor;
 use crate::runner::{self, Stop};
 use crate::scope;
-use crate::world::{self, Order};
+use crate::world::{self, Order, World};
 use gochan_core::clock::{Clock, Monotonic};
 use gochan_core::parker::Woken;
+use gochan_core::sched::Seat;
 use gochan_core::sched::calls::Shift;
 use gochan_core::sched::scheduler::{Permit, RunnerId};
-use gochan_core::sched::{Seat, Seats};
 use gochan_core::sys::Arc;
 use gochan_core::waiter::epoch;
 use parking_lot::Mutex;
@@ -199,11 +200,14 @@ fn idle(py: Python<'_>, held: Option<(Permit, RunnerId)>) -> Option<Order> {
             world::call_runner(py);
         }
     }
-    announce::detach(py, || wait_for_order(&seat, &world.seats))
+    // While this one was a runner it looked at the timers itself.
+    monitor::expect(world.timers.earliest());
+    announce::detach(py, || wait_for_order(&seat, world))
 }
 
 /// Detached.
-fn wait_for_order(seat: &Arc<Seat<Order>>, seats: &Seats<Order>) -> Option<Order> {
+fn wait_for_order(seat: &Arc<Seat<Order>>, world: &World) -> Option<Order> {
+    let seats = &world.seats;
     deferred::flush();
     seat.parker.poll();
     loop {
@@ -215,7 +219,7 @@ fn wait_for_order(seat: &Arc<Seat<Order>>, seats: &Seats<Order>) -> Option<Order
             continue;
         }
         // While there are goroutines to resume, or something is to happen at its time, one thread is kept for that.
-        if seats.leave_unless_needed(seat, || scope::has_stepped() || !world::get().timers.is_empty()) {
+        if seats.leave_unless_needed(seat, || scope::has_stepped() || !world.timers.is_empty()) {
             return None;
         }
     }

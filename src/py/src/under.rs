@@ -3,11 +3,13 @@
 //! It is a select of two: the operation itself, and a receive from the context's `done`. A context that is done already wins over
 //! an operation that is ready; once the wait has begun, whoever comes first does.
 
+use crate::chan::ChanBase;
 use crate::context_ask;
+use crate::fed;
 use crate::gc::visit_value;
 use crate::operation::{Operation, Queued};
 use crate::registration::{Queue, Stay, Stays};
-use crate::value::Value;
+use crate::value::{Ref, Value};
 use crate::wake::{ChanCore, Waker};
 use gochan_core::channel::RecvStart;
 use gochan_core::sys::Arc;
@@ -23,6 +25,9 @@ pub const CONTEXT: u32 = u32::MAX;
 #[derive(Debug)]
 pub struct Guard {
     done: Arc<ChanCore>,
+    /// The object that shows `done` to the collector, if that is not the context itself: a context of the user's own may
+    /// keep none, and a collector that finds it alone in the world would empty the channel and cancel the wait.
+    shown_by: Option<Ref<ChanBase>>,
     ctx: Value,
 }
 
@@ -33,8 +38,9 @@ impl Guard {
             return Ok(None);
         };
         let done = context_ask::done_core(ctx, operation)?;
-        Ok(done.map(|done| Self {
+        Ok(done.map(|(done, shown_by)| Self {
             done,
+            shown_by: shown_by.map(Ref::new),
             ctx: Value::new(ctx.clone()),
         }))
     }
@@ -91,7 +97,12 @@ impl Under {
         }
         let mut party = None;
         match self.guard.done.recv_or_park_with(|| waker(CONTEXT)) {
-            RecvStart::Parked(ticket) => self.at_context = ticket,
+            RecvStart::Parked(ticket) => {
+                self.at_context = ticket;
+                if let Some(done) = &self.guard.shown_by {
+                    fed::attend(done.bind(py));
+                }
+            }
             RecvStart::Closed => party = Some(waker(CONTEXT)),
             // Nobody sends on the `done` of a context; a foreign one that does means the same by it.
             RecvStart::Received(value) => {
@@ -117,7 +128,12 @@ impl Under {
 
     pub fn forget(&self) {
         self.operation.forget(self.ticket);
-        self.guard.done.forget_receiver(self.at_context);
+        fed::forget_receiver(&self.guard.done, self.at_context);
+    }
+
+    /// Whether its time is up is all it is about, so that is no error.
+    pub fn expired(&mut self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.operation.expired(py)
     }
 
     pub fn give_back(&self, outcome: Outcome<Value>, arm: u32) {
@@ -138,6 +154,9 @@ impl Under {
 
     pub fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit_value(visit, &self.guard.ctx)?;
+        if let Some(done) = &self.guard.shown_by {
+            visit_value(visit, done.value())?;
+        }
         self.operation.traverse(visit)
     }
 }

@@ -262,6 +262,7 @@ pub fn call_server(py: Python<'_>, call: Call) -> PyResult<()> {
 
 /// Keeps an idle thread at hand, for the moment in which this one is stuck in a goroutine.
 pub fn keep_a_spare(py: Python<'_>) {
+    // With the fence in it: who leaves the seats looks at what there is to do afterwards.
     monitor::watch();
     if get().seats.is_empty() {
         if let Err(error) = threads::start(py, Order::Wait) {

@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! scheduler        calls        permits and run queues; servers, one after the other
-//! run_queue seats timers park_word     single ideas
+//! run_queue seats park_word     single ideas
 //! ```
 
 pub mod calls;
@@ -16,10 +16,9 @@ pub mod park_word;
 pub mod run_queue;
 pub mod scheduler;
 pub mod seats;
-pub mod timers;
 
+pub use crate::timers::{self, Timers};
 pub use calls::CallQueue;
 pub use park_word::ParkWord;
 pub use scheduler::Scheduler;
 pub use seats::{Seat, Seats};
-pub use timers::Timers;

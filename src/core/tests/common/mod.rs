@@ -238,7 +238,9 @@ fn sent<T>(outcome: &Outcome<T>) -> SendEnd {
     match outcome {
         Outcome::Sent => SendEnd::Sent,
         Outcome::Closed => SendEnd::Closed,
-        Outcome::Received(..) | Outcome::Released => panic!("a parked sender was settled as something else"),
+        Outcome::Received(..) | Outcome::Ticked(_) | Outcome::Released => {
+            panic!("a parked sender was settled as something else")
+        }
     }
 }
 
@@ -246,6 +248,8 @@ fn received<T>(outcome: Outcome<T>) -> RecvEnd<T> {
     match outcome {
         Outcome::Received(value, _) => RecvEnd::Value(value),
         Outcome::Closed => RecvEnd::Closed,
-        Outcome::Sent | Outcome::Released => panic!("a parked receiver was settled as something else"),
+        Outcome::Sent | Outcome::Ticked(_) | Outcome::Released => {
+            panic!("a parked receiver was settled as something else")
+        }
     }
 }

@@ -15,6 +15,7 @@ mod calls;
 mod claim;
 mod context;
 mod day;
+mod feed;
 mod goroutine;
 mod order;
 mod park_word;

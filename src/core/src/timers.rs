@@ -1,4 +1,4 @@
-//! What is to happen at a time of its own: the timeouts of goroutines.
+//! What is to happen at a time of its own: timeouts, sleeps, and the ticks that somebody is parked for.
 //!
 //! Invariants:
 //! * A [`Key`] names one timer, never another one later.
@@ -15,6 +15,13 @@ use std::collections::BTreeMap;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key(Instant, u64);
+
+impl Key {
+    /// When it is due.
+    pub fn at(self) -> Instant {
+        self.0
+    }
+}
 
 #[derive(Debug)]
 pub struct Timers<J> {
@@ -35,7 +42,7 @@ impl<J> Timers<J> {
     pub fn new() -> Self {
         Self {
             state: Lock::new(
-                Rank::RunQueue,
+                Rank::Timers,
                 State {
                     jobs: BTreeMap::new(),
                     made: 0,
@@ -45,13 +52,15 @@ impl<J> Timers<J> {
         }
     }
 
-    /// True with the key: this is the first one now, and whoever sleeps until the next one sleeps too long.
+    /// True with the key: this is the first one now, and whoever sleeps until the next one sleeps too long. One for
+    /// [`Instant::NEVER`] only stands here.
     pub fn add(&self, at: Instant, job: J) -> (Key, bool) {
         let mut state = self.state.lock();
         state.made += 1;
         let key = Key(at, state.made);
         state.jobs.insert(key, job);
-        (key, self.note(&state) == at)
+        let first = self.note(&state);
+        (key, first == Some(key) && at != Instant::NEVER)
     }
 
     /// Takes it back, if it has not fired.
@@ -60,6 +69,11 @@ impl<J> Timers<J> {
         let job = state.jobs.remove(&key);
         self.note(&state);
         job
+    }
+
+    /// Whether it is still to come.
+    pub fn has(&self, key: Key) -> bool {
+        self.state.lock().jobs.contains_key(&key)
     }
 
     /// One that is due.
@@ -84,9 +98,10 @@ impl<J> Timers<J> {
         self.earliest() == Instant::NEVER
     }
 
-    fn note(&self, state: &State<J>) -> Instant {
-        let first = state.jobs.keys().next().map_or(Instant::NEVER, |key| key.0);
-        self.earliest.store(first.as_nanos(), Ordering::Release);
+    fn note(&self, state: &State<J>) -> Option<Key> {
+        let first = state.jobs.keys().next().copied();
+        let at = first.map_or(Instant::NEVER, Key::at);
+        self.earliest.store(at.as_nanos(), Ordering::Release);
         first
     }
 }
@@ -101,7 +116,8 @@ mod tests {
         let at = Instant::from_nanos;
         assert!(timers.add(at(20), 'b').1);
         assert!(!timers.add(at(30), 'd').1);
-        assert!(!timers.add(at(20), 'c').1 || timers.earliest() == at(20));
+        assert!(!timers.add(at(20), 'c').1);
+        assert!(!timers.add(Instant::NEVER, 'z').1);
         let (key, first) = timers.add(at(10), 'a');
         assert!(first);
         assert_eq!(timers.pop_due(at(9)), None);
@@ -111,6 +127,10 @@ mod tests {
         let due: Vec<_> = std::iter::from_fn(|| timers.pop_due(at(25))).collect();
         assert_eq!(due, ['b', 'c']);
         assert_eq!(timers.pop_due(at(30)), Some('d'));
-        assert!(timers.is_empty());
+        assert!(
+            timers.is_empty(),
+            "what is never due counts for nobody who sleeps"
+        );
+        assert!(!Timers::new().add(Instant::NEVER, 'z').1);
     }
 }
