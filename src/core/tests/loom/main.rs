@@ -20,6 +20,7 @@ mod park_word;
 mod parker;
 mod permits;
 mod seats;
+mod select;
 mod steal;
 mod timers;
 mod turns;
