@@ -25,6 +25,9 @@ pub const CONTEXT: u32 = u32::MAX;
 #[derive(Debug)]
 pub struct Guard {
     done: Arc<ChanCore>,
+    /// The object that shows `done` to the collector, if that is not the context itself: a context of the user's own may
+    /// keep none, and a collector that finds it alone in the world would empty the channel and cancel the wait.
+    shown_by: Option<Value>,
     ctx: Value,
 }
 
@@ -45,6 +48,7 @@ impl Guard {
         let chan: &Bound<'_, ChanBase> = done.as_super();
         Ok(Some(Self {
             done: Arc::clone(chan.get().core()),
+            shown_by: Some(Value::new(chan.clone().into_any())),
             ctx: Value::new(ctx.clone()),
         }))
     }
@@ -161,6 +165,9 @@ impl Under {
 
     pub fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit_value(visit, &self.guard.ctx)?;
+        if let Some(done) = &self.guard.shown_by {
+            visit_value(visit, done)?;
+        }
         self.operation.traverse(visit)
     }
 }
