@@ -9,6 +9,7 @@
 pub mod parties;
 pub mod roles;
 pub mod runtime;
+pub mod traders;
 pub mod world;
 
 use gochan_core::channel::{RecvStart, SendStart};
