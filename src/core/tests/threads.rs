@@ -39,9 +39,9 @@ fn traders_canceller_closer() {
                 traders::run(traders::Plan {
                     capacities,
                     traders: count,
-                    each: 6_000,
-                    interrupts: 3_000,
-                    close_after: 2_000,
+                    each: 2_000,
+                    interrupts: 1_000,
+                    close_after: 700,
                     late,
                     seed,
                 });

@@ -143,8 +143,9 @@ impl Under {
     }
 
     pub fn forget(&self) {
-        self.operation.forget(self.ticket);
+        // First: with the operation's place a value may go, whose `__del__` finds no place any more.
         self.guard.done.forget_receiver(self.at_context);
+        self.operation.forget(self.ticket);
     }
 
     pub fn give_back(&self, outcome: Outcome<Value>, arm: u32) {
