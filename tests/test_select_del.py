@@ -158,12 +158,16 @@ def test_a_value_dies_when_its_send_has_left_the_context_too() -> None:
     ch: Chan[object] = Chan()
     done: Chan[None] = Chan()
     seen: list[object] = []
-    with pytest.raises(TimeoutError):
-        ch.send(
-            Tell(lambda: seen.append((parked(ch), parked(done)))),
-            timeout=0.01,
-            ctx=Ctx(lambda: done),  # type: ignore[arg-type]
-        )
+    ctx: Any = Ctx(lambda: done)
+
+    async def send() -> None:
+        value = Tell(lambda: seen.append((parked(ch), parked(done))))
+        operation = ch.asend(value, timeout=0.01, ctx=ctx)
+        del value
+        with pytest.raises(TimeoutError):
+            await operation
+
+    go(send).result()
     gc.collect()
     assert seen == [((0, 0), (0, 0))]
 
@@ -292,4 +296,4 @@ found.append(choices())
 assert all(len(one) == 128 for one in found), found
 assert len(set(found)) == 3, found
 """
-    )
+    ).ok()
