@@ -1,5 +1,7 @@
-"""Values and channels that die while a wait with several arms begins or ends: a `__del__` finds it in no queue, and a collector
-takes nothing from it (S7, K4, K12)."""
+"""Values and channels that die while a wait with several arms begins or ends (S7, K4, K12).
+
+A `__del__` finds the wait in no queue, and a collector takes nothing from it.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from typing import Any
 import pytest
 
 import procs
-from gochan import Chan, agosched, aselect, go, run, select, sending
+from gochan import Chan, Goroutine, agosched, aselect, go, run, select, sending
 from parking import wait_parked, wait_until
 from watch import parked
 
@@ -28,7 +30,7 @@ class Tell:
 
 
 class Scene:
-    """A select that sends two values with a `__del__`, and receives: each notes who still stands in the channels."""
+    """Arms that send two values: each notes when it dies who still stands in the channels."""
 
     def __init__(self) -> None:
         self.a: Chan[object] = Chan()
@@ -140,7 +142,7 @@ def test_a_cancelled_task_has_left_when_values_die() -> None:
 
 
 class Ctx:
-    """A context of the user's own, which makes a new channel each time it is asked for `done`, and keeps none."""
+    """A context of the user's own: it may make a new `done` each time, and keep none."""
 
     def __init__(self, make: Callable[[], Chan[Any]]) -> None:
         self.make = make
@@ -155,10 +157,10 @@ class Ctx:
 
 
 def test_a_value_dies_when_its_send_has_left_the_context_too() -> None:
-    ch: Chan[object] = Chan()
+    ch: Any = Chan()
     done: Chan[None] = Chan()
     seen: list[object] = []
-    ctx: Any = Ctx(lambda: done)
+    ctx = Ctx(lambda: done)
 
     async def send() -> None:
         value = Tell(lambda: seen.append((parked(ch), parked(done))))
@@ -192,14 +194,14 @@ class Ring(Chan[Any]):
 @pytest.mark.usefixtures("no_automatic_collection")
 @pytest.mark.parametrize("stepped", [False, True])
 def test_a_done_channel_that_nobody_keeps_takes_no_wait_along(stepped: bool) -> None:
-    """The collector would empty it, as one that nobody can reach, and cancel who waits there: the wait keeps it."""
-    ch: Chan[int] = Chan()
-    ctx: Any = Ctx(Ring)
+    """The collector would empty it, and cancel who waits there: so the wait keeps it."""
+    ch: Any = Chan()
+    ctx = Ctx(Ring)
 
-    async def receive() -> int:
+    async def receive() -> object:
         return await ch.arecv(ctx=ctx)
 
-    g = go(receive) if stepped else go(lambda: ch.recv(ctx=ctx))
+    g: Goroutine[Any] = go(receive) if stepped else go(ch.recv, ctx=ctx)
     wait_parked(ch, receivers=1)
     gc.collect()
     ch.send_nowait(5)
@@ -208,9 +210,10 @@ def test_a_done_channel_that_nobody_keeps_takes_no_wait_along(stepped: bool) -> 
 
 def test_an_operation_stepped_in_a_del_while_another_one_parks() -> None:
     """
-    The place of a select that was served elsewhere is dead, and who comes to its channel takes it out, after it has parked there
-    itself: the value dies in the middle of that. Stepped by hand, a second operation of the same goroutine needs a waiter of its
-    own, or each gets what the other one is sent.
+    The place of a select that was served elsewhere is dead. Who comes to its channel takes it out
+    while it parks there itself, and the value dies in the middle of that. A second operation that
+    the same goroutine steps by hand then needs a waiter of its own, or each gets what the other
+    one is sent.
     """
     here: Chan[object] = Chan()
     other: Chan[object] = Chan()
@@ -249,7 +252,7 @@ def test_an_operation_stepped_in_a_del_while_another_one_parks() -> None:
 
 
 def test_a_lost_select_leaves_all_its_queues() -> None:
-    """K4: a goroutine that only its channels reach is closed by the collector, and its values die."""
+    """K4: a goroutine that only its channels reach is closed by the collector, values and all."""
     keep: Chan[object] = Chan(1)
     died = threading.Event()
 

@@ -12,10 +12,8 @@ use gochan_core::select::{self, Did, Order, Start, Way};
 use gochan_core::{Channel, Outcome, Party, Waiter, Wake};
 use proptest::prelude::*;
 use proptest::sample::Index;
-use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
-use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 const CAPACITIES: [usize; 4] = [0, 0, 1, 2];
 const HOSTS: usize = 6;
@@ -238,11 +236,11 @@ impl Model {
 // ---- the real one
 
 #[derive(Debug, Clone)]
-struct Tap(Id, Rc<RefCell<Vec<Id>>>);
+struct Tap(Id, Arc<Mutex<Vec<Id>>>);
 
 impl Wake for Tap {
     fn wake(self) {
-        self.1.borrow_mut().push(self.0);
+        self.1.lock().unwrap().push(self.0);
     }
 }
 
@@ -263,7 +261,7 @@ struct Host {
     waiter: Arc<Waiter<u32>>,
     stage: Stage,
     arms: Vec<Arm>,
-    woken: Rc<RefCell<Vec<Id>>>,
+    woken: Arc<Mutex<Vec<Id>>>,
 }
 
 impl Host {
@@ -271,7 +269,7 @@ impl Host {
         let (id, waiter, woken) = (self.id, &self.waiter, &self.woken);
         let mut party = |arm| Party {
             waiter: Arc::clone(waiter),
-            waker: Tap(id, Rc::clone(woken)),
+            waker: Tap(id, Arc::clone(woken)),
             arm,
         };
         select::select_or_park(&mut self.arms, order, &mut party)
@@ -279,7 +277,7 @@ impl Host {
 
     /// The operation that its only arm stands for, without any select.
     fn plain(&mut self) -> Start<u32> {
-        let (arm, waker) = (&mut self.arms[0], Tap(self.id, Rc::clone(&self.woken)));
+        let (arm, waker) = (&mut self.arms[0], Tap(self.id, Arc::clone(&self.woken)));
         match &mut arm.way {
             Way::Recv => match arm.chan.recv_or_park(&self.waiter, waker) {
                 RecvStart::Received(value) => Start::Fired(0, Did::Received(value)),
@@ -328,25 +326,25 @@ impl Host {
 struct Both {
     channels: Vec<Chan>,
     hosts: Vec<Host>,
-    woken: Rc<RefCell<Vec<Id>>>,
+    woken: Arc<Mutex<Vec<Id>>>,
     model: Model,
     next_value: u32,
 }
 
 impl Both {
     fn new() -> Self {
-        let woken = Rc::default();
+        let woken = Arc::default();
         let host = |id| Host {
             id,
             waiter: Arc::new(Waiter::new()),
             stage: Stage::Idle,
             arms: Vec::new(),
-            woken: Rc::clone(&woken),
+            woken: Arc::clone(&woken),
         };
         Self {
             channels: CAPACITIES.map(|capacity| Arc::new(Channel::new(capacity))).into(),
             hosts: (0..HOSTS).map(host).collect(),
-            woken: Rc::clone(&woken),
+            woken: Arc::clone(&woken),
             model: Model::new(),
             next_value: 0,
         }
@@ -483,7 +481,11 @@ impl Both {
 
     fn agree(&self) {
         self.model.check();
-        assert_eq!(*self.woken.borrow(), self.model.woken, "woken, in this order");
+        assert_eq!(
+            *self.woken.lock().unwrap(),
+            self.model.woken,
+            "woken, in this order"
+        );
         for host in &self.hosts {
             let served = self.model.served.contains_key(&host.id);
             assert_eq!(host.waiter.is_settled(), served, "{} is served", host.id);

@@ -122,6 +122,7 @@ impl Bench {
     }
 
     /// Another channel, whose events go into the same log.
+    #[allow(dead_code)] // for selects
     pub fn beside(&self, capacity: usize) -> Self {
         Self {
             channel: Channel::new(capacity),

@@ -97,7 +97,7 @@ impl Market {
         for seq in 0..plan.each {
             let item = Item { from: me, seq };
             let draw = mixed(&mut random);
-            let on: Vec<_> = (0..1 + draw % MOST_ARMS)
+            let on: Vec<_> = (0..=draw % MOST_ARMS)
                 .map(|at| open[usize::try_from((draw >> (8 + 8 * at)) & 0xff).unwrap() % open.len()])
                 .collect();
             let arm = |(at, &chan): (usize, &usize)| {
@@ -109,7 +109,7 @@ impl Market {
                 }
             };
             let mut arms: Vec<Arm<'_, Item>> = on.iter().enumerate().map(arm).collect();
-            let order = if draw >> 50 & 3 == 0 {
+            let order = if (draw >> 50) % 4 == 0 {
                 Order::Written
             } else {
                 Order::Random(draw)

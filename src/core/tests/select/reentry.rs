@@ -4,15 +4,13 @@
 use gochan_core::lock::assert_none_held;
 use gochan_core::select::{self, Did, Order, Start};
 use gochan_core::{Channel, Outcome, Party, Waiter, Wake};
-use std::cell::RefCell;
-use std::rc::{Rc, Weak};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, Weak};
 
 type Hooked = Channel<Hook, Hook>;
 type Arm<'a> = select::Arm<&'a Hooked, Hook>;
 
 /// What a hook saw when it fired: who stood in the two channels.
-type Seen = Rc<RefCell<Vec<[(usize, usize); 2]>>>;
+type Seen = Arc<Mutex<Vec<[(usize, usize); 2]>>>;
 
 /// A waker, or a value, that selects over both channels when it is woken or dropped.
 #[derive(Debug)]
@@ -35,7 +33,8 @@ impl Hook {
         // If one were held here the select would hang.
         assert!(channels.iter().all(|channel| channel.try_visit(&mut |_| {})));
         self.seen
-            .borrow_mut()
+            .lock()
+            .unwrap()
             .push([channels[0].parked(), channels[1].parked()]);
         let waiter = Arc::new(Waiter::new());
         let mut arms = [Arm::recv(&channels[0]), Arm::recv(&channels[1])];
@@ -56,7 +55,7 @@ impl Hook {
     fn inert() -> Self {
         Self {
             channels: Weak::new(),
-            seen: Rc::default(),
+            seen: Arc::default(),
             spent: true,
         }
     }
@@ -75,7 +74,7 @@ impl Drop for Hook {
 }
 
 struct Scene {
-    channels: Rc<[Hooked; 2]>,
+    channels: Arc<[Hooked; 2]>,
     seen: Seen,
 }
 
@@ -84,15 +83,15 @@ struct Selecting<'a>(Vec<Arm<'a>>, Arc<Waiter<Hook>>);
 impl Scene {
     fn new() -> Self {
         Self {
-            channels: Rc::new([Channel::new(0), Channel::new(0)]),
-            seen: Rc::default(),
+            channels: Arc::new([Channel::new(0), Channel::new(0)]),
+            seen: Arc::default(),
         }
     }
 
     fn hook(&self) -> Hook {
         Hook {
-            channels: Rc::downgrade(&self.channels),
-            seen: Rc::clone(&self.seen),
+            channels: Arc::downgrade(&self.channels),
+            seen: Arc::clone(&self.seen),
             spent: false,
         }
     }
@@ -119,7 +118,7 @@ impl Scene {
 
     /// What the hooks saw that fired since the last call.
     fn seen(&self) -> Vec<[(usize, usize); 2]> {
-        std::mem::take(&mut self.seen.borrow_mut())
+        std::mem::take(&mut self.seen.lock().unwrap())
     }
 }
 
