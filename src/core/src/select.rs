@@ -264,14 +264,36 @@ where
     P: Parked<T>,
     C: Leads<T, P>,
 {
+    leave_all(arms.iter().map(|arm| {
+        let side = match arm.way {
+            Way::Recv => Side::Receivers,
+            Way::Send(_) => Side::Senders,
+        };
+        (arm.chan.channel(), side, arm.ticket)
+    }));
+}
+
+/// Which of a channel's two queues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Receivers,
+    Senders,
+}
+
+/// As [`leave`], for who knows the places only.
+pub fn leave_all<'a, T, P>(places: impl Iterator<Item = (&'a RawChannel<T, P>, Side, Ticket)>)
+where
+    T: 'a,
+    P: Parked<T> + 'a,
+{
     // Dropped together at the end: a drop may run foreign code, which is to find the waiter in no queue.
     let mut receivers: SmallVec<[P; FEW]> = SmallVec::new();
     let mut senders: SmallVec<[Sender<T, P>; 4]> = SmallVec::new();
-    for arm in arms {
-        let mut state = arm.chan.channel().state.lock();
-        match arm.way {
-            Way::Recv => receivers.extend(state.receivers.remove(arm.ticket)),
-            Way::Send(_) => senders.extend(state.senders.remove(arm.ticket)),
+    for (channel, side, ticket) in places {
+        let mut state = channel.state.lock();
+        match side {
+            Side::Receivers => receivers.extend(state.receivers.remove(ticket)),
+            Side::Senders => senders.extend(state.senders.remove(ticket)),
         }
     }
     drop((receivers, senders));

@@ -9,7 +9,7 @@
 mod common;
 
 use common::parties::{Plan, run};
-use common::{Host, Late, W, roles, runtime};
+use common::{Host, Late, W, roles, runtime, traders};
 use gochan_core::WaitGroup;
 use gochan_core::sys::atomic::{AtomicUsize, Ordering};
 use gochan_core::sys::{Arc, thread};
@@ -57,6 +57,44 @@ fn late_values_given_back_random() {
 #[test]
 fn late_values_given_back_pct() {
     plans(Late::GiveBack).for_each(|plan| shuttle::check_pct(move || run(plan), PRIORITISED, DEPTH));
+}
+
+/// Schedules per plan of the traders; there are twenty-four plans per test.
+const TRADES_RANDOM: usize = 600;
+const TRADES_PRIORITISED: usize = 400;
+
+fn trades(late: Late) -> impl Iterator<Item = traders::Plan> {
+    let shapes = [([0, 0, 0], 3), ([0, 1, 0], 3), ([1, 0, 2], 4), ([0, 0, 0], 5)];
+    (1..).zip(shapes).flat_map(move |(shape, (capacities, traders))| {
+        [3, 12].into_iter().flat_map(move |close_after| {
+            (0..3).map(move |seed| traders::Plan {
+                capacities,
+                traders,
+                each: 6,
+                interrupts: 3,
+                close_after,
+                late,
+                seed: shape * 100 + seed,
+            })
+        })
+    })
+}
+
+/// Selects that face each other in all forms, with cancels and closes: K1, K2, K4, K7 and S5.
+#[test]
+fn traders_random() {
+    for late in [Late::Keep, Late::GiveBack] {
+        trades(late).for_each(|plan| shuttle::check_random(move || traders::run(plan), TRADES_RANDOM));
+    }
+}
+
+/// The same under schedules that starve somebody for long.
+#[test]
+fn traders_pct() {
+    for late in [Late::Keep, Late::GiveBack] {
+        trades(late)
+            .for_each(|plan| shuttle::check_pct(move || traders::run(plan), TRADES_PRIORITISED, DEPTH));
+    }
 }
 
 /// Two workers, three who wait (one of them gets interrupted), two rounds: nobody returns before all

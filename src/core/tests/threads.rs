@@ -7,7 +7,7 @@
 mod common;
 
 use common::parties::{Plan, run};
-use common::{CloseOnPanic, Host, Late, RecvEnd, SendEnd, roles, runtime};
+use common::{CloseOnPanic, Host, Late, RecvEnd, SendEnd, roles, runtime, traders};
 use gochan_core::Channel;
 use std::sync::Arc;
 
@@ -24,6 +24,26 @@ fn senders_receivers_canceller_closer() {
                     interrupts: each,
                     close_after,
                     late,
+                });
+            }
+        }
+    }
+}
+
+/// The same with selects, in which all send and receive: K1, K2, K4, K7 and S5.
+#[test]
+fn traders_canceller_closer() {
+    for late in [Late::Keep, Late::GiveBack] {
+        for (capacities, count) in [([0, 0, 0], 2), ([0, 0, 0], 5), ([0, 1, 4], 4)] {
+            for seed in 0..3 {
+                traders::run(traders::Plan {
+                    capacities,
+                    traders: count,
+                    each: 2_000,
+                    interrupts: 1_000,
+                    close_after: 700,
+                    late,
+                    seed,
                 });
             }
         }

@@ -76,7 +76,15 @@ impl Wait {
                 Some(extra) => Waker::GoroutineBesides(Box::new(Place::new(extra, routine, arm))),
             }
         };
-        let ticket = match operation.queue(goroutine.py(), waker)? {
+        if extra.is_none() {
+            // Before it is queued: what is dropped after the unlock may run Python, which may step an operation by hand.
+            this.set_waits(true);
+        }
+        let queued = operation.queue(goroutine.py(), waker);
+        if extra.is_none() && !matches!(queued, Ok(Queued::In(_))) {
+            this.set_waits(false);
+        }
+        let ticket = match queued? {
             Queued::Not(result) => return Ok(Start::Done(result)),
             Queued::In(ticket) => ticket,
         };
@@ -84,9 +92,6 @@ impl Wait {
             Limit::After(span) => Some((expire_after(goroutine, extra.as_ref(), span), span)),
             Limit::Never | Limit::Now => None,
         };
-        if extra.is_none() {
-            this.set_waits(true);
-        }
         let rare = extra.is_some() || timeout.is_some();
         Ok(Start::Waits(Self {
             ticket,

@@ -15,6 +15,7 @@ use crate::fed;
 use crate::value::Value;
 use crate::wake::{ChanCore, GroupCore, ValueWaiter};
 use gochan_core::Outcome;
+use gochan_core::select::{Side, leave_all};
 use gochan_core::sys::Arc;
 use gochan_core::wait_queue::Ticket;
 use smallvec::SmallVec;
@@ -77,16 +78,21 @@ impl Registration {
         &self.waiter
     }
 
-    /// Leaves all queues but the one it was taken out of.
+    /// Leaves all queues but the one it was taken out of. A value that goes with a place may run a `__del__`, which finds none of
+    /// the places any more.
     fn leave(&self, fired: Option<u32>) {
-        for stay in &self.stays {
-            if fired == Some(stay.arm) {
-                continue;
+        let places = self.stays.iter().filter(|stay| fired != Some(stay.arm));
+        leave_all(places.filter_map(|stay| match &stay.queue {
+            Queue::Sender(chan) => Some((&**chan, Side::Senders, stay.ticket)),
+            Queue::Receiver(chan) => Some((&**chan, Side::Receivers, stay.ticket)),
+            Queue::Group(group) => {
+                group.forget(stay.ticket);
+                None
             }
-            match &stay.queue {
-                Queue::Sender(chan) => chan.forget_sender(stay.ticket),
-                Queue::Receiver(chan) => fed::forget_receiver(chan, stay.ticket),
-                Queue::Group(group) => group.forget(stay.ticket),
+        }));
+        for stay in &self.stays {
+            if let Queue::Receiver(chan) = &stay.queue {
+                fed::left(chan);
             }
         }
     }

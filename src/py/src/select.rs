@@ -394,9 +394,16 @@ fn no_arm(name: &str, number: u32, arm: &Bound<'_, PyAny>) -> PyErr {
     ))
 }
 
-/// Where this process begins to count: somewhere else each time, so that programs do not come to rely on one order.
+/// Where this process begins to count; 0 before it is asked.
+static SEED: AtomicU64 = AtomicU64::new(0);
+
+/// The children of one parent are not to choose alike.
+pub fn after_fork_in_child() {
+    SEED.store(0, Ordering::Relaxed);
+}
+
+/// Somewhere else each time, so that programs do not come to rely on one order.
 fn seed() -> u64 {
-    static SEED: AtomicU64 = AtomicU64::new(0);
     let known = SEED.load(Ordering::Relaxed);
     if known != 0 {
         return known;

@@ -127,8 +127,9 @@ impl Under {
     }
 
     pub fn forget(&self) {
-        self.operation.forget(self.ticket);
+        // First: with the operation's place a value may go, whose `__del__` finds no place any more.
         fed::forget_receiver(&self.guard.done, self.at_context);
+        self.operation.forget(self.ticket);
     }
 
     /// Whether its time is up is all it is about, so that is no error.

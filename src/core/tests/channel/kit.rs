@@ -6,7 +6,7 @@ use gochan_core::wait_queue::Ticket;
 use gochan_core::{Channel, Outcome, Waiter, Wake};
 use std::sync::{Arc, Mutex};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Event {
     Woken(&'static str),
     /// A waker ended without having been woken.
@@ -118,6 +118,15 @@ impl Bench {
         Self {
             channel: Channel::new(capacity),
             log: Log::default(),
+        }
+    }
+
+    /// Another channel, whose events go into the same log.
+    #[allow(dead_code)] // for selects
+    pub fn beside(&self, capacity: usize) -> Self {
+        Self {
+            channel: Channel::new(capacity),
+            log: self.log.clone(),
         }
     }
 

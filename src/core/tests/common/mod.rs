@@ -9,15 +9,17 @@
 pub mod parties;
 pub mod roles;
 pub mod runtime;
+pub mod traders;
 pub mod world;
 
 use gochan_core::channel::{RecvStart, SendStart};
 use gochan_core::error::{TryRecvError, TrySendError};
 use gochan_core::lock::assert_none_held;
+use gochan_core::select::{self, Did, Order, Start, Way};
 use gochan_core::sys::Arc;
 use gochan_core::sys::atomic::{AtomicBool, AtomicUsize, Ordering};
 use gochan_core::wait_group::WaitStart;
-use gochan_core::{Channel, Outcome, Parker, WaitGroup, Waiter, Wake};
+use gochan_core::{Channel, Outcome, Parker, Party, WaitGroup, Waiter, Wake};
 
 /// Wakes a parked thread.
 #[derive(Debug)]
@@ -65,6 +67,19 @@ pub enum RecvEnd<T> {
     /// The value came before the cancellation, and went back to its channel.
     GaveBack(T),
 }
+
+/// How a select ended, and by which arm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SelectEnd<T> {
+    Sent(usize),
+    Value(usize, T),
+    Closed(usize),
+    Cancelled,
+    /// As [`RecvEnd::GaveBack`].
+    GaveBack(usize, T),
+}
+
+pub type Arm<'a, T> = select::Arm<&'a Channel<T, W>, T>;
 
 /// What a host does with a value that was handed to it although it wanted to leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -200,6 +215,63 @@ impl Host {
         }
     }
 
+    /// Until an arm fires.
+    pub fn select<T: Copy>(&self, arms: &mut [Arm<'_, T>], order: Order) -> SelectEnd<T> {
+        let waiter = Arc::new(Waiter::new());
+        if let Some(end) = self.select_at_once(arms, order, &waiter) {
+            return end;
+        }
+        let outcome = self.wait(&waiter);
+        select::leave(arms);
+        selected(arms, waiter.arm(), outcome)
+    }
+
+    /// A select that [`Self::interrupt`] ends.
+    pub fn select_unless_interrupted<T: Copy>(
+        &self,
+        arms: &mut [Arm<'_, T>],
+        order: Order,
+        late: Late,
+    ) -> SelectEnd<T> {
+        let waiter = Arc::new(Waiter::new());
+        if let Some(end) = self.select_at_once(arms, order, &waiter) {
+            return end;
+        }
+        let end = self.wait_unless_interrupted(&waiter);
+        select::leave(arms);
+        match end {
+            Err(()) => SelectEnd::Cancelled,
+            Ok((Outcome::Received(value, ordinal), true)) if late == Late::GiveBack => {
+                let at = waiter.arm() as usize;
+                arms[at].chan.unrecv(value, ordinal);
+                SelectEnd::GaveBack(at, value)
+            }
+            Ok((outcome, _)) => selected(arms, waiter.arm(), outcome),
+        }
+    }
+
+    /// Or it parks.
+    pub fn select_at_once<T: Copy>(
+        &self,
+        arms: &mut [Arm<'_, T>],
+        order: Order,
+        waiter: &Arc<Waiter<T>>,
+    ) -> Option<SelectEnd<T>> {
+        let mut party = |arm| Party {
+            waiter: Arc::clone(waiter),
+            waker: self.waker(),
+            arm,
+        };
+        match select::select_or_park(arms, order, &mut party) {
+            Start::Fired(at, did) => Some(match did {
+                Did::Sent => SelectEnd::Sent(at),
+                Did::Received(value) => SelectEnd::Value(at, value),
+                Did::FoundClosed | Did::Refused(_) => SelectEnd::Closed(at),
+            }),
+            Start::NoneReady => None,
+        }
+    }
+
     pub fn wait_group(&self, group: &WaitGroup<(), W>) {
         let waiter = Arc::new(Waiter::new());
         if let WaitStart::Parked(_) = group.wait_or_park(&waiter, self.waker()) {
@@ -231,6 +303,16 @@ impl<T> Drop for CloseOnPanic<'_, T> {
         if cfg!(not(any(loom, shuttle))) && std::thread::panicking() {
             let _ = self.0.close();
         }
+    }
+}
+
+fn selected<T>(arms: &[Arm<'_, T>], arm: u32, outcome: Outcome<T>) -> SelectEnd<T> {
+    let at = arm as usize;
+    match (outcome, &arms[at].way) {
+        (Outcome::Received(value, _), Way::Recv) => SelectEnd::Value(at, value),
+        (Outcome::Sent, Way::Send(_)) => SelectEnd::Sent(at),
+        (Outcome::Closed, _) => SelectEnd::Closed(at),
+        _ => panic!("an arm was settled as something else"),
     }
 }
 

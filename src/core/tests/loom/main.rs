@@ -22,6 +22,7 @@ mod park_word;
 mod parker;
 mod permits;
 mod seats;
+mod select;
 mod steal;
 mod timers;
 mod turns;
