@@ -37,7 +37,7 @@ bytes_each = (after[0] - before[0]) / many
 blocks_each = (after[1] - before[1]) / many
 print(f"{{bytes_each:.1f}} bytes and {{blocks_each:.3f}} blocks each")
 # What could be left of each is a block at least.
-assert bytes_each < {bytes_each} + 32 and blocks_each < 0.5, (before, after)
+assert bytes_each < {bytes_each} + 32 and blocks_each < 0.1, (before, after)
 """
 
 JOINED = """
