@@ -160,7 +160,8 @@ def test_err_means_that_done_is_closed() -> None:
 def test_done_means_that_there_is_an_err() -> None:
     """X4, the other way round, and X18: what was written before the cancel is seen."""
     for _ in range(200):
-        ctx, before = with_cancel(background()), []
+        ctx = with_cancel(background())
+        before: list[int] = []
 
         def cancel(ctx: CancelContext = ctx, before: list[int] = before) -> None:
             before.append(1)

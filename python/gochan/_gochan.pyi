@@ -33,6 +33,8 @@ from typing import (
     overload,
 )
 
+from typing_extensions import disjoint_base
+
 from gochan.errors import Canceled, DeadlineExceeded
 
 __all__ = [
@@ -687,6 +689,7 @@ class _ContextLike(Protocol):
     def value(self, key: Any, /) -> Any:
         """What is bound to the key, or None."""
 
+@disjoint_base
 class Context:
     """Carries a cancellation, a deadline and values to all who work for one purpose.
 
