@@ -14,9 +14,11 @@ import pytest
 import procs
 from gochan import (
     Canceled,
+    Chan,
     Context,
     DeadlineExceeded,
     background,
+    go,
     todo,
     with_cancel,
     with_deadline,
@@ -184,3 +186,15 @@ async def test_wait_has_a_limit_of_its_own(host: Host) -> None:
     await done(host, ctx)
     if host.blocking:
         ctx.wait(0)
+
+
+def test_it_comes_while_every_goroutine_thread_is_blocked() -> None:
+    gate = Chan[None]()
+    with with_timeout(background(), 2 * SOON) as ctx:
+        blocked = [go(gate.recv_ok) for _ in range(8)]
+        ctx.wait(timeout=PATIENCE)
+        assert isinstance(ctx.err, DeadlineExceeded)
+        assert all(g.state != "done" for g in blocked)
+    gate.close()
+    for g in blocked:
+        g.join(PATIENCE)

@@ -13,7 +13,8 @@ import pytest
 
 from gochan import Chan, Ticker, tick
 from hosts import Host, recv_one
-from ticking import CLOSE, LONG, SOON, channel, pass_by, ready, select
+from selecting import select
+from ticking import CLOSE, LONG, SOON, channel, pass_by, ready
 
 
 def on_the_grid(stamps: list[float], period: float) -> list[int]:

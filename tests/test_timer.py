@@ -13,7 +13,8 @@ import pytest
 
 from gochan import Chan, RecvChan, Timer, after
 from hosts import Host, recv_one
-from ticking import CLOSE, LONG, SOON, channel, pass_by, ready, select
+from selecting import select
+from ticking import CLOSE, LONG, SOON, channel, pass_by, ready
 
 
 async def test_a_value_comes_when_it_is_due(host: Host) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from gochan import Chan, Timer, WouldBlock, after, asleep, go
 from hosts import Host, recv_one
-from ticking import LONG, SOON, channel, ready, select
+from selecting import select
+from ticking import LONG, SOON, channel, ready
 
 ROUNDS = 300
 

@@ -39,12 +39,6 @@ async def sleep(host: Host, seconds: Any, **options: Any) -> None:
         await gochan.asleep(seconds, **options)
 
 
-async def select(host: Host, *arms: Any, **options: Any) -> tuple[int, Any, bool] | None:
-    if host.blocking:
-        return gochan.select(*arms, **options)
-    return await gochan.aselect(*arms, **options)
-
-
 async def pass_by(host: Host, ch: RecvChan[float], due: float) -> None:
     """Until `due` on the clock of time.monotonic() is over. `ch` is for the message."""
     await host.until(lambda: time.monotonic() > due, ch)

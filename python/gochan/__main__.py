@@ -14,6 +14,13 @@ def positive(text: str) -> int:
     return number
 
 
+def seconds(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise ValueError
+    return number
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m gochan", description="Go's concurrency for Python: see it at work."
@@ -26,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "Count the lines and words of every file under PATH, as wc counts them, by kind of "
             "file. A goroutine walks the tree and hands the files to workers over a channel; the "
             "counts come back over another. Links to folders are not followed. Ctrl-C prints "
-            "what was counted so far (exit code 130)."
+            "what was counted so far (exit code 130), and so does the end of the time (124)."
         ),
     )
     demo.add_argument(
@@ -39,9 +46,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     demo.add_argument(
         "--top", type=positive, default=10, metavar="N", help="how many kinds to list (%(default)s)"
     )
+    demo.add_argument(
+        "--timeout", type=seconds, metavar="SECONDS", help="stop after so long, with what there is"
+    )
     try:
         options = parser.parse_args(argv)
-        return _demo.run(options.path, workers=options.workers, top=options.top)
+        return _demo.run(
+            options.path, workers=options.workers, top=options.top, timeout=options.timeout
+        )
     except KeyboardInterrupt:
         return 130
 

@@ -8,7 +8,8 @@ The program is goroutines that are joined by two channels:
 close `results` before the last of its senders has finished, so one more goroutine waits for them
 on a WaitGroup and closes it then, which ends the main loop.
 
-A third channel, `stop`, never carries a value: closing it is the message. Ctrl-C closes it.
+All of them look at one context. Ctrl-C cancels it, and `--timeout` gives it a deadline; then each
+goroutine stops by itself, and what was counted so far is printed.
 """
 
 import errno
@@ -24,7 +25,20 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from gochan import Chan, RecvChan, SendChan, WaitGroup, go
+from gochan import (
+    CancelContext,
+    Canceled,
+    Chan,
+    Context,
+    DeadlineExceeded,
+    RecvChan,
+    SendChan,
+    WaitGroup,
+    background,
+    go,
+    with_cancel,
+    with_timeout,
+)
 from gochan._demo_report import (
     BINARY,
     Counted,
@@ -38,7 +52,8 @@ from gochan._demo_report import (
 )
 
 CHUNK = 256 * 1024  # bytes read at a time: a file of any size is counted in little memory
-GRACE = 0.2  # seconds that busy workers get after Ctrl-C
+GRACE = 0.2  # seconds that busy workers get after a stop
+INTERRUPTED, TIMED_OUT = 130, 124  # exit codes: as a shell has it for Ctrl-C, as timeout(1) does
 TOGETHER = 1.0  # seconds within which several SIGINTs are one Ctrl-C
 INSTALLED = ("site-packages", "dist-packages")  # inside the standard library, not of it
 
@@ -46,34 +61,30 @@ INSTALLED = ("site-packages", "dist-packages")  # inside the standard library, n
 # ---------------------------------------------------------------- the goroutines
 
 
-def start(
-    root: str, skip: set[str], workers: int, results: SendChan[Item], stop: RecvChan[None]
-) -> None:
+def start(ctx: Context, root: str, skip: set[str], workers: int, results: SendChan[Item]) -> None:
     """Start every goroutine. They send one item per file, then close `results`."""
     # A little room lets the walker run ahead of the workers; more would only use memory.
     paths = Chan[str](2 * workers)
     senders = WaitGroup()
-    senders.go(walk, root, skip, paths, results, stop)
+    senders.go(walk, ctx, root, skip, paths, results)
     for _ in range(workers):
-        senders.go(count, paths, results, stop)
+        senders.go(count, ctx, paths, results)
     go(close_after, senders, results)
 
 
 def walk(
-    root: str,
-    skip: set[str],
-    paths: SendChan[str],
-    results: SendChan[Item],
-    stop: RecvChan[None],
+    ctx: Context, root: str, skip: set[str], paths: SendChan[str], results: SendChan[Item]
 ) -> None:
     """Send the path of every file under `root` (or `root` itself, when it is a file)."""
-    with paths:  # leaving closes it, also when something goes wrong in here
+    # Leaving closes it, also when something goes wrong in here. When the context is done a send
+    # that waits for a worker raises.
+    with paths, suppress(Canceled, DeadlineExceeded):
         if not os.path.isdir(root):
-            paths.send(root)
+            paths.send(root, ctx=ctx)
             return
         # A list, not recursion: a tree may be deeper than Python's stack.
         folders = [root]
-        while folders and not stop.closed:
+        while folders and ctx.err is None:
             folder = folders.pop()
             try:
                 files, inner = list_folder(folder)
@@ -82,18 +93,15 @@ def walk(
                 continue
             folders += [path for path in inner if path not in skip]
             for path in files:
-                if stop.closed:
-                    return
-                paths.send(path)
+                paths.send(path, ctx=ctx)
 
 
-def count(paths: RecvChan[str], results: SendChan[Item], stop: RecvChan[None]) -> None:
+def count(ctx: Context, paths: RecvChan[str], results: SendChan[Item]) -> None:
     """A worker: count files until there are no more. All workers receive from one channel."""
     for path in paths:
-        # After a stop the paths that are left are received, not counted: the walker may be
-        # blocked in a send, and only a receiver gets it out of there.
-        if not stop.closed:
-            results.send(count_file(path))
+        if ctx.err is not None:
+            return
+        results.send(count_file(path))
 
 
 def close_after(senders: WaitGroup, results: SendChan[Item]) -> None:
@@ -204,7 +212,9 @@ def kind_of(path: str) -> str:
 # ---------------------------------------------------------------- the main loop
 
 
-def run(path: str | None, *, workers: int | None = None, top: int = 10) -> int:
+def run(
+    path: str | None, *, workers: int | None = None, top: int = 10, timeout: float | None = None
+) -> int:
     """The command; returns its exit code."""
     root = sysconfig.get_path("stdlib") if path is None else path
     skip = {os.path.join(root, name) for name in INSTALLED} if path is None else set[str]()
@@ -219,29 +229,40 @@ def run(path: str | None, *, workers: int | None = None, top: int = 10) -> int:
         workers = min(32, (os.cpu_count() or 1) + 4)
 
     tally = Tally()
-    partial = False
+    stopped = 0
     results = Chan[Item](2 * workers)
-    stop = Chan[None]()
-    with one_interrupt():
+    with one_interrupt(), context(timeout) as ctx:
         began = time.perf_counter()
         try:
-            start(root, skip, workers, results, stop)
+            start(ctx, root, skip, workers, results)
             with progress_line() as step:
-                for item in results:
+                while item := results.recv_ok(ctx=ctx)[0]:
                     tally.add(item)
                     step()
         except KeyboardInterrupt:
-            partial = True
-            stop.close()
+            stopped = INTERRUPTED
+            ctx.cancel()
+            take_the_rest(results, tally)
+        except DeadlineExceeded:
+            stopped = TIMED_OUT
             take_the_rest(results, tally)
         seconds = time.perf_counter() - began
         title = printable(root) + (" (without installed packages)" if skip else "")
         goroutines = workers + 2  # and the walker, and the one that closes `results`
         text = report(
-            tally, title=title, top=top, seconds=seconds, goroutines=goroutines, partial=partial
+            tally,
+            title=title,
+            top=top,
+            seconds=seconds,
+            goroutines=goroutines,
+            partial=bool(stopped),
         )
     code = write(text)
-    return 130 if partial else code
+    return stopped or code
+
+
+def context(timeout: float | None) -> CancelContext:
+    return with_cancel(background()) if timeout is None else with_timeout(background(), timeout)
 
 
 def take_the_rest(results: RecvChan[Item], tally: Tally) -> None:

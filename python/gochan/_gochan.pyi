@@ -9,6 +9,8 @@ What holds for all of them:
   goroutine a blocking form costs that goroutine its thread; the other goroutines go on.
 - ``timeout`` is in seconds (int, float or timedelta). None waits without limit, 0 or less tries
   once, NaN is a ValueError, running out raises TimeoutError.
+- ``ctx`` is a context that ends the wait too, with its own error. One that is done already wins
+  over an operation that is ready; once the wait has begun, whoever comes first does.
 - An operation that ended in an error had no effect, be it Ctrl-C or the cancelled task. Only a
   send that was taken before its task was cancelled stays sent.
 - A blocking form that would have to wait on the thread of a running event loop raises
@@ -43,6 +45,7 @@ __all__ = [
     "Context",
     "Goroutine",
     "RecvChan",
+    "SendCase",
     "SendChan",
     "Ticker",
     "Timer",
@@ -52,33 +55,61 @@ __all__ = [
     "after_func",
     "agosched",
     "aio",
+    "aselect",
+    "asleep",
     "background",
     "context_after_func",
-    "asleep",
     "go",
     "goexit",
     "gomaxprocs",
     "gosched",
     "num_goroutine",
     "run",
+    "select",
+    "sending",
     "set_excepthook",
+    "sleep",
+    "tick",
     "todo",
     "with_cancel",
     "with_deadline",
     "with_timeout",
     "with_value",
     "without_cancel",
-    "sleep",
-    "tick",
 ]
 
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
 _T_co = TypeVar("_T_co", covariant=True)
 _T_contra = TypeVar("_T_contra", contravariant=True)
+# What an arm gives, and `ok` where it gives nothing.
+_V_co = TypeVar("_V_co", covariant=True)
+_Rest_co = TypeVar("_Rest_co", bound=bool, covariant=True)
+_A = TypeVar("_A")
+_Ax = TypeVar("_Ax", bound=bool)
+_B = TypeVar("_B")
+_Bx = TypeVar("_Bx", bound=bool)
+_C = TypeVar("_C")
+_Cx = TypeVar("_Cx", bound=bool)
+_D = TypeVar("_D")
+_Dx = TypeVar("_Dx", bound=bool)
+_E = TypeVar("_E")
+_Ex = TypeVar("_Ex", bound=bool)
+_F = TypeVar("_F")
+_Fx = TypeVar("_Fx", bound=bool)
 
 # typing reads int as a kind of float, so ints are included.
 _Seconds: TypeAlias = float | timedelta
+
+_V = TypeVar("_V")
+_Rest = TypeVar("_Rest", bound=bool)
+# The result of a select by its first arm, by its second, ...
+_By0: TypeAlias = tuple[Literal[0], _V, Literal[True]] | tuple[Literal[0], None, _Rest]
+_By1: TypeAlias = tuple[Literal[1], _V, Literal[True]] | tuple[Literal[1], None, _Rest]
+_By2: TypeAlias = tuple[Literal[2], _V, Literal[True]] | tuple[Literal[2], None, _Rest]
+_By3: TypeAlias = tuple[Literal[3], _V, Literal[True]] | tuple[Literal[3], None, _Rest]
+_By4: TypeAlias = tuple[Literal[4], _V, Literal[True]] | tuple[Literal[4], None, _Rest]
+_By5: TypeAlias = tuple[Literal[5], _V, Literal[True]] | tuple[Literal[5], None, _Rest]
 
 # What the awaitable forms return has send(), throw() and close() besides __await__, so asyncio
 # takes it for a coroutine. Awaitable alone would make checkers refuse asyncio.create_task() and
@@ -116,6 +147,26 @@ class _ChanBase:
     def __hash__(self) -> int:
         """The hash of the channel, the same for its views."""
 
+class _Arm(Generic[_V_co, _Rest_co]):
+    """What can stand as an arm of a select: the value it gives, and ``ok`` where it gives none."""
+
+@final
+class SendCase(_Arm[None, Literal[True]], Generic[_T_co]):
+    """An arm of a select that sends: what ``sending(ch, value)`` makes.
+
+    It may be used in any number of selects, each time to send the same value.
+    """
+
+    def __new__(cls, never: Never, /) -> Self: ...  # TypeError, always
+    def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
+    def __bool__(self) -> Literal[True]: ...
+    def __reduce__(self) -> Never:
+        """Refuse to be copied or pickled.
+
+        Raises:
+            TypeError: Always.
+        """
+
 class SendChan(_ChanBase, Generic[_T_contra]):
     """The sending face of a channel, Go's ``chan<- T``. Taken from a Chan, never constructed.
 
@@ -124,7 +175,14 @@ class SendChan(_ChanBase, Generic[_T_contra]):
     """
 
     def __new__(cls, never: Never, /) -> Self: ...  # TypeError, always
-    def send(self, value: _T_contra, /, *, timeout: _Seconds | None = None) -> None:
+    def send(
+        self,
+        value: _T_contra,
+        /,
+        *,
+        timeout: _Seconds | None = None,
+        ctx: _ContextLike | None = None,
+    ) -> None:
         """Send a value, waiting for room or for a receiver. Go's ``ch <- value``.
 
         Without a buffer this returns when a receiver has taken the value. Senders are served
@@ -140,7 +198,14 @@ class SendChan(_ChanBase, Generic[_T_contra]):
             BlockingError: It would stop a running event loop; use ``asend``.
         """
 
-    def asend(self, value: _T_contra, /, *, timeout: _Seconds | None = None) -> _Op[None]:
+    def asend(
+        self,
+        value: _T_contra,
+        /,
+        *,
+        timeout: _Seconds | None = None,
+        ctx: _ContextLike | None = None,
+    ) -> _Op[None]:
         """The awaitable form of ``send``.
 
         Nothing is sent before the ``await``. When an asyncio task is cancelled in it, the value
@@ -181,7 +246,7 @@ class SendChan(_ChanBase, Generic[_T_contra]):
     async def __aexit__(self, *exc: object) -> None:
         """Close the channel unless it is closed already. No exception is swallowed."""
 
-class RecvChan(_ChanBase, Generic[_T_co]):
+class RecvChan(_ChanBase, _Arm[_T_co, Literal[False]], Generic[_T_co]):
     """The receiving face of a channel, Go's ``<-chan T``. Taken from a Chan, never constructed.
 
     ``isinstance(ch, RecvChan)`` is true for every Chan. The view ``ch.receiver`` can neither
@@ -189,7 +254,7 @@ class RecvChan(_ChanBase, Generic[_T_co]):
     """
 
     def __new__(cls, never: Never, /) -> Self: ...  # TypeError, always
-    def recv(self, *, timeout: _Seconds | None = None) -> _T_co:
+    def recv(self, *, timeout: _Seconds | None = None, ctx: _ContextLike | None = None) -> _T_co:
         """Receive the next value, waiting for one. Go's ``<-ch``.
 
         Receivers are served in the order they came; every value goes to exactly one.
@@ -203,7 +268,9 @@ class RecvChan(_ChanBase, Generic[_T_co]):
             BlockingError: It would stop a running event loop; use ``arecv``.
         """
 
-    def recv_ok(self, *, timeout: _Seconds | None = None) -> _Received[_T_co]:
+    def recv_ok(
+        self, *, timeout: _Seconds | None = None, ctx: _ContextLike | None = None
+    ) -> _Received[_T_co]:
         """Receive as ``(value, True)``, or ``(None, False)`` at the end. Go's ``v, ok := <-ch``.
 
         Tell the two by ``ok``, as None may be a value. Type checkers narrow the value in a
@@ -224,7 +291,9 @@ class RecvChan(_ChanBase, Generic[_T_co]):
             BlockingError: It would stop a running event loop; use ``arecv_ok``.
         """
 
-    def arecv(self, *, timeout: _Seconds | None = None) -> _Op[_T_co]:
+    def arecv(
+        self, *, timeout: _Seconds | None = None, ctx: _ContextLike | None = None
+    ) -> _Op[_T_co]:
         """The awaitable form of ``recv``.
 
         When an asyncio task is cancelled in it, no value is lost: one that was already handed
@@ -235,7 +304,9 @@ class RecvChan(_ChanBase, Generic[_T_co]):
             TimeoutError: No value in time.
         """
 
-    def arecv_ok(self, *, timeout: _Seconds | None = None) -> _Op[_Received[_T_co]]:
+    def arecv_ok(
+        self, *, timeout: _Seconds | None = None, ctx: _ContextLike | None = None
+    ) -> _Op[_Received[_T_co]]:
         """The awaitable form of ``recv_ok``.
 
         Raises:
@@ -250,7 +321,9 @@ class RecvChan(_ChanBase, Generic[_T_co]):
             ChanClosed: The channel is closed and every value has been received.
         """
 
-    def recv_many(self, limit: int, /, *, timeout: _Seconds | None = None) -> list[_T_co]:
+    def recv_many(
+        self, limit: int, /, *, timeout: _Seconds | None = None, ctx: _ContextLike | None = None
+    ) -> list[_T_co]:
         """Wait for one value, then take along what is there, ``limit`` values at most.
 
         Go has no such call. Much cheaper per value than ``recv`` in a loop.
@@ -269,7 +342,9 @@ class RecvChan(_ChanBase, Generic[_T_co]):
             BlockingError: It would stop a running event loop; use ``arecv_many``.
         """
 
-    def arecv_many(self, limit: int, /, *, timeout: _Seconds | None = None) -> _Op[list[_T_co]]:
+    def arecv_many(
+        self, limit: int, /, *, timeout: _Seconds | None = None, ctx: _ContextLike | None = None
+    ) -> _Op[list[_T_co]]:
         """The awaitable form of ``recv_many``.
 
         Raises:
@@ -623,7 +698,7 @@ class WaitGroup:
             WaitGroupError: The counter is zero already.
         """
 
-    def wait(self, *, timeout: _Seconds | None = None) -> None:
+    def wait(self, *, timeout: _Seconds | None = None, ctx: _ContextLike | None = None) -> None:
         """Wait until the counter is zero; return at once when it is.
 
         Args:
@@ -809,6 +884,391 @@ class CancelContext(Context):
     def __iter__(self) -> Iterator[Any]:
         """The context and its ``cancel``: ``ctx, cancel = with_cancel(parent)``."""
 
+@overload
+def select(
+    a: _Arm[_A, _Ax] | None,
+    /,
+    *,
+    default: Literal[False] = False,
+    timeout: _Seconds | None = None,
+    ctx: _ContextLike | None = None,
+    priority: bool = False,
+) -> _By0[_A, _Ax]: ...
+@overload
+def select(
+    a: _Arm[_A, _Ax] | None,
+    /,
+    *,
+    default: Literal[True],
+    timeout: None = None,
+    ctx: _ContextLike | None = None,
+    priority: bool = False,
+) -> _By0[_A, _Ax] | None: ...
+@overload
+def select(
+    a: _Arm[_A, _Ax] | None,
+    b: _Arm[_B, _Bx] | None,
+    /,
+    *,
+    default: Literal[False] = False,
+    timeout: _Seconds | None = None,
+    ctx: _ContextLike | None = None,
+    priority: bool = False,
+) -> _By0[_A, _Ax] | _By1[_B, _Bx]: ...
+@overload
+def select(
+    a: _Arm[_A, _Ax] | None,
+    b: _Arm[_B, _Bx] | None,
+    /,
+    *,
+    default: Literal[True],
+    timeout: None = None,
+    ctx: _ContextLike | None = None,
+    priority: bool = False,
+) -> _By0[_A, _Ax] | _By1[_B, _Bx] | None: ...
+@overload
+def select(
+    a: _Arm[_A, _Ax] | None,
+    b: _Arm[_B, _Bx] | None,
+    c: _Arm[_C, _Cx] | None,
+    /,
+    *,
+    default: Literal[False] = False,
+    timeout: _Seconds | None = None,
+    ctx: _ContextLike | None = None,
+    priority: bool = False,
+) -> _By0[_A, _Ax] | _By1[_B, _Bx] | _By2[_C, _Cx]: ...
+@overload
+def select(
+    a: _Arm[_A, _Ax] | None,
+    b: _Arm[_B, _Bx] | None,
+    c: _Arm[_C, _Cx] | None,
+    /,
+    *,
+    default: Literal[True],
+    timeout: None = None,
+    ctx: _ContextLike | None = None,
+    priority: bool = False,
+) -> _By0[_A, _Ax] | _By1[_B, _Bx] | _By2[_C, _Cx] | None: ...
+@overload
+def select(
+    a: _Arm[_A, _Ax] | None,
+    b: _Arm[_B, _Bx] | None,
+    c: _Arm[_C, _Cx] | None,
+    d: _Arm[_D, _Dx] | None,
+    /,
+    *,
+    default: Literal[False] = False,
+    timeout: _Seconds | None = None,
+    ctx: _ContextLike | None = None,
+    priority: bool = False,
+) -> _By0[_A, _Ax] | _By1[_B, _Bx] | _By2[_C, _Cx] | _By3[_D, _Dx]: ...
+@overload
+def select(
+    a: _Arm[_A, _Ax] | None,
+    b: _Arm[_B, _Bx] | None,
+    c: _Arm[_C, _Cx] | None,
+    d: _Arm[_D, _Dx] | None,
+    /,
+    *,
+    default: Literal[True],
+    timeout: None = None,
+    ctx: _ContextLike | None = None,
+    priority: bool = False,
+) -> _By0[_A, _Ax] | _By1[_B, _Bx] | _By2[_C, _Cx] | _By3[_D, _Dx] | None: ...
+@overload
+def select(
+    a: _Arm[_A, _Ax] | None,
+    b: _Arm[_B, _Bx] | None,
+    c: _Arm[_C, _Cx] | None,
+    d: _Arm[_D, _Dx] | None,
+    e: _Arm[_E, _Ex] | None,
+    /,
+    *,
+    default: Literal[False] = False,
+    timeout: _Seconds | None = None,
+    ctx: _ContextLike | None = None,
+    priority: bool = False,
+) -> _By0[_A, _Ax] | _By1[_B, _Bx] | _By2[_C, _Cx] | _By3[_D, _Dx] | _By4[_E, _Ex]: ...
+@overload
+def select(
+    a: _Arm[_A, _Ax] | None,
+    b: _Arm[_B, _Bx] | None,
+    c: _Arm[_C, _Cx] | None,
+    d: _Arm[_D, _Dx] | None,
+    e: _Arm[_E, _Ex] | None,
+    /,
+    *,
+    default: Literal[True],
+    timeout: None = None,
+    ctx: _ContextLike | None = None,
+    priority: bool = False,
+) -> _By0[_A, _Ax] | _By1[_B, _Bx] | _By2[_C, _Cx] | _By3[_D, _Dx] | _By4[_E, _Ex] | None: ...
+@overload
+def select(
+    a: _Arm[_A, _Ax] | None,
+    b: _Arm[_B, _Bx] | None,
+    c: _Arm[_C, _Cx] | None,
+    d: _Arm[_D, _Dx] | None,
+    e: _Arm[_E, _Ex] | None,
+    f: _Arm[_F, _Fx] | None,
+    /,
+    *,
+    default: Literal[False] = False,
+    timeout: _Seconds | None = None,
+    ctx: _ContextLike | None = None,
+    priority: bool = False,
+) -> (
+    _By0[_A, _Ax] | _By1[_B, _Bx] | _By2[_C, _Cx] | _By3[_D, _Dx] | _By4[_E, _Ex] | _By5[_F, _Fx]
+): ...
+@overload
+def select(
+    a: _Arm[_A, _Ax] | None,
+    b: _Arm[_B, _Bx] | None,
+    c: _Arm[_C, _Cx] | None,
+    d: _Arm[_D, _Dx] | None,
+    e: _Arm[_E, _Ex] | None,
+    f: _Arm[_F, _Fx] | None,
+    /,
+    *,
+    default: Literal[True],
+    timeout: None = None,
+    ctx: _ContextLike | None = None,
+    priority: bool = False,
+) -> (
+    _By0[_A, _Ax]
+    | _By1[_B, _Bx]
+    | _By2[_C, _Cx]
+    | _By3[_D, _Dx]
+    | _By4[_E, _Ex]
+    | _By5[_F, _Fx]
+    | None
+): ...
+@overload
+def select(
+    *arms: _Arm[Any, bool] | None,
+    default: bool = False,
+    timeout: _Seconds | None = None,
+    ctx: _ContextLike | None = None,
+    priority: bool = False,
+) -> tuple[int, Any, bool] | None:
+    """Wait until one of the arms can happen, do it, and say which. Go's ``select``.
+
+    An arm is a channel, from which it receives, ``sending(ch, value)``, or None, which is never
+    ready: set a variable to None to disable its arm. Of several that are ready each is as likely
+    as any other; while it waits, the first peer to come decides. The same channel may stand in
+    several arms.
+
+    Returns:
+        ``(index, value, ok)``. A receive gives ``(i, value, True)``, or ``(i, None, False)`` when
+        the channel is closed and drained; a send gives ``(i, None, True)``.
+
+    Args:
+        arms: At most 65,536. With none that can ever be ready it waits for ever.
+        default: Never wait: None if no arm is ready.
+        timeout: Seconds to wait at most.
+        ctx: A context that ends the wait. If it is done already it wins over every arm and the
+            default.
+        priority: Take the first arm that is ready in the order written.
+
+    Raises:
+        ChanClosed: The arm that was chosen sends, and its channel is closed.
+        TimeoutError: No arm could happen in time.
+        TypeError: Something is no arm; the message has its position, from 0.
+        ValueError: A default and a timeout.
+        BlockingError: It would stop a running event loop; use ``aselect`` there.
+
+    Example:
+        >>> jobs, stop = Chan[int](1), Chan[None]()
+        >>> jobs.send(7)
+        >>> match select(jobs, stop):
+        ...     case (0, job, True):
+        ...         print("job", job)
+        ...     case (1, _, _):
+        ...         print("stopped")
+        job 7
+    """
+
+@overload
+def aselect(
+    a: _Arm[_A, _Ax] | None,
+    /,
+    *,
+    default: Literal[False] = False,
+    timeout: _Seconds | None = None,
+    ctx: _ContextLike | None = None,
+    priority: bool = False,
+) -> _Op[_By0[_A, _Ax]]: ...
+@overload
+def aselect(
+    a: _Arm[_A, _Ax] | None,
+    /,
+    *,
+    default: Literal[True],
+    timeout: None = None,
+    ctx: _ContextLike | None = None,
+    priority: bool = False,
+) -> _Op[_By0[_A, _Ax] | None]: ...
+@overload
+def aselect(
+    a: _Arm[_A, _Ax] | None,
+    b: _Arm[_B, _Bx] | None,
+    /,
+    *,
+    default: Literal[False] = False,
+    timeout: _Seconds | None = None,
+    ctx: _ContextLike | None = None,
+    priority: bool = False,
+) -> _Op[_By0[_A, _Ax] | _By1[_B, _Bx]]: ...
+@overload
+def aselect(
+    a: _Arm[_A, _Ax] | None,
+    b: _Arm[_B, _Bx] | None,
+    /,
+    *,
+    default: Literal[True],
+    timeout: None = None,
+    ctx: _ContextLike | None = None,
+    priority: bool = False,
+) -> _Op[_By0[_A, _Ax] | _By1[_B, _Bx] | None]: ...
+@overload
+def aselect(
+    a: _Arm[_A, _Ax] | None,
+    b: _Arm[_B, _Bx] | None,
+    c: _Arm[_C, _Cx] | None,
+    /,
+    *,
+    default: Literal[False] = False,
+    timeout: _Seconds | None = None,
+    ctx: _ContextLike | None = None,
+    priority: bool = False,
+) -> _Op[_By0[_A, _Ax] | _By1[_B, _Bx] | _By2[_C, _Cx]]: ...
+@overload
+def aselect(
+    a: _Arm[_A, _Ax] | None,
+    b: _Arm[_B, _Bx] | None,
+    c: _Arm[_C, _Cx] | None,
+    /,
+    *,
+    default: Literal[True],
+    timeout: None = None,
+    ctx: _ContextLike | None = None,
+    priority: bool = False,
+) -> _Op[_By0[_A, _Ax] | _By1[_B, _Bx] | _By2[_C, _Cx] | None]: ...
+@overload
+def aselect(
+    a: _Arm[_A, _Ax] | None,
+    b: _Arm[_B, _Bx] | None,
+    c: _Arm[_C, _Cx] | None,
+    d: _Arm[_D, _Dx] | None,
+    /,
+    *,
+    default: Literal[False] = False,
+    timeout: _Seconds | None = None,
+    ctx: _ContextLike | None = None,
+    priority: bool = False,
+) -> _Op[_By0[_A, _Ax] | _By1[_B, _Bx] | _By2[_C, _Cx] | _By3[_D, _Dx]]: ...
+@overload
+def aselect(
+    a: _Arm[_A, _Ax] | None,
+    b: _Arm[_B, _Bx] | None,
+    c: _Arm[_C, _Cx] | None,
+    d: _Arm[_D, _Dx] | None,
+    /,
+    *,
+    default: Literal[True],
+    timeout: None = None,
+    ctx: _ContextLike | None = None,
+    priority: bool = False,
+) -> _Op[_By0[_A, _Ax] | _By1[_B, _Bx] | _By2[_C, _Cx] | _By3[_D, _Dx] | None]: ...
+@overload
+def aselect(
+    a: _Arm[_A, _Ax] | None,
+    b: _Arm[_B, _Bx] | None,
+    c: _Arm[_C, _Cx] | None,
+    d: _Arm[_D, _Dx] | None,
+    e: _Arm[_E, _Ex] | None,
+    /,
+    *,
+    default: Literal[False] = False,
+    timeout: _Seconds | None = None,
+    ctx: _ContextLike | None = None,
+    priority: bool = False,
+) -> _Op[_By0[_A, _Ax] | _By1[_B, _Bx] | _By2[_C, _Cx] | _By3[_D, _Dx] | _By4[_E, _Ex]]: ...
+@overload
+def aselect(
+    a: _Arm[_A, _Ax] | None,
+    b: _Arm[_B, _Bx] | None,
+    c: _Arm[_C, _Cx] | None,
+    d: _Arm[_D, _Dx] | None,
+    e: _Arm[_E, _Ex] | None,
+    /,
+    *,
+    default: Literal[True],
+    timeout: None = None,
+    ctx: _ContextLike | None = None,
+    priority: bool = False,
+) -> _Op[_By0[_A, _Ax] | _By1[_B, _Bx] | _By2[_C, _Cx] | _By3[_D, _Dx] | _By4[_E, _Ex] | None]: ...
+@overload
+def aselect(
+    a: _Arm[_A, _Ax] | None,
+    b: _Arm[_B, _Bx] | None,
+    c: _Arm[_C, _Cx] | None,
+    d: _Arm[_D, _Dx] | None,
+    e: _Arm[_E, _Ex] | None,
+    f: _Arm[_F, _Fx] | None,
+    /,
+    *,
+    default: Literal[False] = False,
+    timeout: _Seconds | None = None,
+    ctx: _ContextLike | None = None,
+    priority: bool = False,
+) -> _Op[
+    _By0[_A, _Ax] | _By1[_B, _Bx] | _By2[_C, _Cx] | _By3[_D, _Dx] | _By4[_E, _Ex] | _By5[_F, _Fx]
+]: ...
+@overload
+def aselect(
+    a: _Arm[_A, _Ax] | None,
+    b: _Arm[_B, _Bx] | None,
+    c: _Arm[_C, _Cx] | None,
+    d: _Arm[_D, _Dx] | None,
+    e: _Arm[_E, _Ex] | None,
+    f: _Arm[_F, _Fx] | None,
+    /,
+    *,
+    default: Literal[True],
+    timeout: None = None,
+    ctx: _ContextLike | None = None,
+    priority: bool = False,
+) -> _Op[
+    _By0[_A, _Ax]
+    | _By1[_B, _Bx]
+    | _By2[_C, _Cx]
+    | _By3[_D, _Dx]
+    | _By4[_E, _Ex]
+    | _By5[_F, _Fx]
+    | None
+]: ...
+@overload
+def aselect(
+    *arms: _Arm[Any, bool] | None,
+    default: bool = False,
+    timeout: _Seconds | None = None,
+    ctx: _ContextLike | None = None,
+    priority: bool = False,
+) -> _Op[tuple[int, Any, bool] | None]:
+    """Awaitable twin of ``select``."""
+
+def sending(ch: SendChan[_T] | None, value: _T, /) -> SendCase[_T]:
+    """Make an arm for ``select`` that sends the value. Go's ``case ch <- value:``.
+
+    Args:
+        ch: A channel that sends; None makes an arm that is never ready.
+
+    Raises:
+        TypeError: ``ch`` is no channel, or receives only.
+    """
+
 def background() -> Context:
     """Return the context that is never done and has no values, where all others begin.
 
@@ -897,6 +1357,7 @@ def context_after_func(ctx: _ContextLike, fn: Callable[[], Any], /) -> Callable[
     Raises:
         TypeError: ``ctx`` is not a context, or ``fn`` cannot be called.
     """
+
 # ------------------------------------------------------------------ for gochan.signal alone
 def _signal_notify(
     target: SendChan[int] | Callable[[int], None], signals: list[tuple[int, int, bool]], /
@@ -926,7 +1387,8 @@ def _signal_again(number: int, /) -> None:
 
 def _signal_watch() -> None:
     """Wait for signals, and deliver them: one round of the thread that does it."""
-def sleep(seconds: _Seconds, /, *, ctx: Any = None) -> None:
+
+def sleep(seconds: _Seconds, /, *, ctx: _ContextLike | None = None) -> None:
     """Wait for at least so many seconds. Go's ``time.Sleep``.
 
     Args:
@@ -937,7 +1399,7 @@ def sleep(seconds: _Seconds, /, *, ctx: Any = None) -> None:
         BlockingError: It would stop a running event loop; use ``asleep`` there.
     """
 
-def asleep(seconds: _Seconds, /, *, ctx: Any = None) -> _Op[None]:
+def asleep(seconds: _Seconds, /, *, ctx: _ContextLike | None = None) -> _Op[None]:
     """Awaitable twin of ``sleep``, for goroutines and asyncio tasks."""
 
 def after(seconds: _Seconds, /) -> RecvChan[float]:

@@ -319,6 +319,9 @@ def contexts(ctx: Context, mine: CancelContext) -> None:
     mine.cancel("why")  # E
     mine.cancel(cause=ValueError())  # E
     with ctx:  # E
+        pass
+
+
 # ------------------------------------------------------------------ time
 class MyTimer(gochan.Timer): ...  # E
 
@@ -349,3 +352,29 @@ async def times(timer: gochan.Timer, ticker: gochan.Ticker) -> None:
     ticker.reset(None)  # E
     async with ticker:  # E
         pass
+
+
+# ------------------------------------------------------------------ select
+def selects(ints: gochan.Chan[int], strs: gochan.Chan[str]) -> None:
+    gochan.select(ints.sender)  # E
+    gochan.select(ints, "text")  # E
+    gochan.select(ints, timeout="1")  # E
+    gochan.select(ints, default=True, timeout=1)  # E
+    gochan.sending(ints.receiver, 1)  # E
+    gochan.sending(ints, "text")  # E
+    gochan.SendCase()  # E
+    gochan.select(ints, default=True)[0]  # E
+    match gochan.select(ints, strs):
+        case (0, number, True):
+            number.upper()  # E
+        case (1, text, True):
+            text.bit_length()  # E
+        case (_, nothing, False):
+            nothing.real  # E
+        case _:
+            pass
+    match gochan.select(ints, gochan.sending(strs, "text")):
+        case (1, sent, _):
+            sent.upper()  # E
+        case _:
+            pass

@@ -460,6 +460,8 @@ def foreign_contexts() -> None:
     with_cancel(Derived())
     with_timeout(ContextOfMine(), 1)
     context_after_func(ContextOfMine(), print)
+
+
 # ------------------------------------------------------------------ time
 def times() -> None:
     for seconds in (1, 0.5, timedelta(seconds=1)):
@@ -487,3 +489,51 @@ async def async_times() -> None:
         async for stamp in ticker:
             assert_type(stamp, float)
         ticker.reset(timedelta(seconds=1))
+
+
+# ------------------------------------------------------------------ select
+def selects(ints: Chan[int], strs: Chan[str | None], ctx: Context) -> None:
+    match gochan.select(ints, strs):
+        case (0, number, True):
+            assert_type(number, int)
+        case (0, nothing, False):
+            assert_type(nothing, None)
+        case (1, text, True):
+            assert_type(text, str | None)
+        case (1, nothing, False):
+            assert_type(nothing, None)
+    index, _, ok = gochan.select(ints.receiver, timeout=timedelta(seconds=1), ctx=ctx)
+    assert_type(index, Literal[0])
+    assert_type(ok, bool)
+    sent = gochan.select(gochan.sending(ints, 1))
+    assert_type(sent, tuple[Literal[0], None, Literal[True]])
+    maybe: Chan[int] | None = None if ok else ints
+    match gochan.select(maybe, gochan.sending(strs.sender, "text"), priority=True):
+        case (0, number, True):
+            assert_type(number, int)
+        case (1, nothing, True):
+            assert_type(nothing, None)
+        case _:
+            pass
+    match gochan.select(maybe, default=True):
+        case (0, number, True):
+            assert_type(number, int)
+        case (0, nothing, False):
+            assert_type(nothing, None)
+        case none:
+            assert_type(none, None)
+    arms: list[Chan[int] | gochan.SendCase[str] | None] = [ints, None]
+    assert_type(gochan.select(*arms), tuple[int, Any, bool] | None)
+
+
+async def async_selects(ints: Chan[int], strs: Chan[str], ctx: Context) -> None:
+    match await gochan.aselect(ints, strs, ints, strs, ints, gochan.after(1), ctx=ctx):
+        case (4, number, True):
+            assert_type(number, int)
+        case (5, stamp, True):
+            assert_type(stamp, float)
+        case _:
+            pass
+    task = asyncio.create_task(gochan.aselect(ints, ctx.done))
+    index, _, _ = await task
+    assert_type(index, Literal[0, 1])

@@ -251,8 +251,8 @@ pub fn call_server(py: Python<'_>, call: Call) -> PyResult<()> {
         Call::Nobody => Ok(()),
         Call::Server => {
             give(py, Order::Serve)?;
-            if scope::has_stepped() {
-                // Servers may block for ever; somebody has to be there for goroutines and their timeouts.
+            if scope::has_stepped() || !get().timers.is_empty() {
+                // Servers may block for ever; somebody has to be there for goroutines, and for what is to happen at its time.
                 keep_a_spare(py);
             }
             Ok(())
