@@ -35,7 +35,7 @@ def test_sending_needs_a_channel_that_sends() -> None:
     with pytest.raises(TypeError, match="receive-only"):
         sending(Chan[int]().receiver, 1)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="not int"):
-        sending(3, 1)  # type: ignore[call-overload]
+        sending(3, 1)  # type: ignore[arg-type]
     with pytest.raises(TypeError):
         SendCase()  # type: ignore[call-arg]
 
@@ -90,7 +90,7 @@ def test_a_send_case_refuses_to_be_copied(how: Any) -> None:
 
 
 def test_a_send_case_is_true_and_says_what_it_is() -> None:
-    case = sending(Chan[list[int]](2), [])
+    case: SendCase[list[int]] = sending(Chan[list[int]](2), [])
     assert case
     assert "value of type list" in repr(case) and "cap=2" in repr(case)
     assert "no channel" in repr(sending(None, 1))
@@ -109,7 +109,7 @@ def test_blocking_an_event_loop_is_refused() -> None:
 
 def test_never_awaited() -> None:
     with pytest.warns(RuntimeWarning, match=r"aselect\(\) was never awaited"):
-        aselect(Chan[int]())
+        aselect(Chan[int]())  # type: ignore[unused-coroutine]
 
 
 def test_a_goroutine_says_what_it_waits_for() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import itertools
 import sys
+from typing import Any
 
 import pytest
 
@@ -19,12 +20,13 @@ async def test_two_facing_selects_commit_to_one_pair(host: Host, peer: Host) -> 
     rounds = 300
     a, b = Chan[int](), Chan[int]()
 
-    async def other(party: Host) -> list[tuple[int, int | None]]:
+    async def other(party: Host) -> list[Any]:
         return [(await select_in(party, a, sending(b, i)))[:2] for i in range(rounds)]
 
     theirs = peer.spawn(other)
     mine = [(await select_in(host, sending(a, i), b))[:2] for i in range(rounds)]
-    for i, (ours, got) in enumerate(zip(mine, await host.join(theirs), strict=True)):
+    got_theirs: list[Any] = await host.join(theirs)
+    for i, (ours, got) in enumerate(zip(mine, got_theirs, strict=True)):
         # a: we sent i and they received it; b: the other way round.
         assert (ours, got) in (((0, None), (0, i)), ((1, i), (1, None)))
 
@@ -137,7 +139,9 @@ def test_a_cancelled_select_loses_no_value() -> None:
 
         async def take() -> None:
             while True:
-                _, value, ok = await aselect(*chans)
+                got_one = await aselect(*chans)
+                assert got_one is not None
+                _, value, ok = got_one
                 if not ok and all(ch.closed and not len(ch) for ch in chans):
                     return
                 if ok:

@@ -85,7 +85,7 @@ def test_what_is_no_time(call: Any) -> None:
             call(wrong)
     with pytest.raises(TypeError):
         call()
-    with pytest.raises(TypeError, match="ctx must be a Context"):
+    with pytest.raises(TypeError, match="the context must be a Context"):
         call(1, ctx=3)
 
 

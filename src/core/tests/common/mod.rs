@@ -267,6 +267,7 @@ impl Host {
                 Did::Sent => SelectEnd::Sent(at),
                 Did::Received(value) => SelectEnd::Value(at, value),
                 Did::FoundClosed | Did::Refused(_) => SelectEnd::Closed(at),
+                Did::Ticked(_) => panic!("no clock sends here"),
             }),
             Start::NoneReady => None,
         }

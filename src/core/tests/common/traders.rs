@@ -124,6 +124,7 @@ impl Market {
                     Start::Fired(at, Did::Sent) => SelectEnd::Sent(at),
                     Start::Fired(at, Did::Received(item)) => SelectEnd::Value(at, item),
                     Start::Fired(at, Did::FoundClosed | Did::Refused(_)) => SelectEnd::Closed(at),
+                    Start::Fired(_, Did::Ticked(_)) => panic!("no clock sends here"),
                 },
             };
             match end {

@@ -32,6 +32,7 @@ fn made(did: Did<Value>) -> Made {
         Did::Received(value) => Made::Received(value.open()),
         Did::FoundClosed => Made::FoundClosed,
         Did::Refused(value) => Made::Refused(value.open()),
+        Did::Ticked(_) => panic!("no clock sends here"),
     }
 }
 
