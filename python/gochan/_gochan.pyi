@@ -890,3 +890,32 @@ def context_after_func(ctx: _ContextLike, fn: Callable[[], Any], /) -> Callable[
     Raises:
         TypeError: ``ctx`` is not a context, or ``fn`` cannot be called.
     """
+# ------------------------------------------------------------------ for gochan.signal alone
+def _signal_notify(
+    target: SendChan[int] | Callable[[int], None], signals: list[tuple[int, int, bool]], /
+) -> None:
+    """Register a target for signals: number, what is sent, whether a handler of now is chained."""
+
+def _signal_stop(target: SendChan[int] | Callable[[int], None], /) -> None:
+    """Take back the registrations of a target, when all that has come is delivered."""
+
+def _signal_reset(numbers: list[int], ignore: bool, /) -> None:
+    """Take signals from all targets, and ignore them from now on, or not."""
+
+def _signal_close() -> None:
+    """Take back all registrations, and allow no new ones: the interpreter is exiting."""
+
+def _signal_ignored(number: int, /) -> bool:
+    """Whether the system drops the signal."""
+
+def _signal_wanted(number: int, /) -> bool:
+    """Whether anybody is registered for the signal."""
+
+def _signal_mark(number: int, /) -> bool:
+    """Deliver a signal that came to a handler in Python; False if nobody is registered for it."""
+
+def _signal_again(number: int, /) -> None:
+    """Set gochan's handler in front of Python's again, if anybody is registered for the signal."""
+
+def _signal_watch() -> None:
+    """Wait for signals, and deliver them: one round of the thread that does it."""

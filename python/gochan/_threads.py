@@ -1,4 +1,4 @@
-"""The bottom of every goroutine thread.
+"""The bottom of every thread of gochan that runs Python.
 
 It is Python on purpose: an interpreter that exits while a goroutine runs ends such a thread in a
 way that a Rust frame below the user's function would turn into an abort of the process.
@@ -84,6 +84,14 @@ def serve(
         _untrace()
         del job, context, function, args, kwargs  # not to be kept alive by an idle thread
     _forget_dummy_thread()
+
+
+def deliver_signals() -> None:
+    """The thread that sends signals on channels, for `gochan.signal`. It never ends by itself."""
+    from gochan._gochan import _signal_watch  # pyright: ignore[reportPrivateUsage]
+
+    while True:
+        _signal_watch()
 
 
 def _trace_as_threading_would() -> None:

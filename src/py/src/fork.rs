@@ -5,7 +5,7 @@
 //! run between ours, and would wait for us with the GIL held. Locks over Python objects need no care:
 //! only attached threads take them, and the forking thread is the attached one.
 
-use crate::{aio, announce, current, deferred, monitor, report, scope, world};
+use crate::{aio, announce, current, deferred, monitor, report, scope, signals, world};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -20,6 +20,7 @@ fn after_in_child() {
     announce::after_fork_in_child();
     aio::after_fork_in_child();
     report::after_fork_in_child();
+    signals::after_fork_in_child();
 }
 
 pub fn register(py: Python<'_>) -> PyResult<()> {

@@ -10,6 +10,7 @@
 //! spawn, job, threads, report              goroutine threads; errors nobody looked at
 //! block, awaitable                         the two hosts
 //! operation, select, under                 one operation, whoever waits for it; one of several; with a context
+//! signals, signal_mailbox, signal_handler  who wants which signals; those that came; what the system does with them
 //! due                                      what happens at a time of its own
 //! aio_waiter, loop_host, bell, deferred, host   waking a task, waking a thread, which host is it
 //! registration, wake, gc                   a place in a queue; who waits; the collector's view
@@ -61,6 +62,9 @@ mod runner;
 mod scope;
 mod select;
 mod select_front;
+mod signal_handler;
+mod signal_mailbox;
+mod signals;
 mod spawn;
 mod step_lock;
 mod threads;
@@ -101,6 +105,8 @@ mod _gochan {
     use super::run::run;
     #[pymodule_export]
     use super::select::{SendCase, aselect, select, sending};
+    #[pymodule_export]
+    use super::signals::{close, ignored, mark, notify, reset, set_again, stop, wanted, watch};
     #[pymodule_export]
     use super::turns::{agosched, gomaxprocs, gosched};
     #[pymodule_export]

@@ -57,6 +57,13 @@ impl Value {
         unsafe { Bound::from_owned_ptr(py, self.into_ptr()) }
     }
 
+    #[inline]
+    pub fn bind<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
+        // SAFETY: both are one pointer to a live object, which is ours for longer than the borrow.
+        let object = unsafe { &*std::ptr::from_ref(self).cast::<Py<PyAny>>() };
+        object.bind(py)
+    }
+
     /// For a visit by the garbage collector only.
     #[inline]
     pub fn as_ptr(&self) -> *mut ffi::PyObject {
