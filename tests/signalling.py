@@ -56,6 +56,50 @@ def plain_computes():
 """
 )
 
+# For gochan.signal. `signal` itself is Python's.
+SETUP_NOTIFY = (
+    SETUP
+    + """
+import os
+from signal import SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIG_DFL, SIG_IGN, raise_signal
+from gochan.signal import ignore, ignored, notify, reset, stop
+
+def kill(number):
+    '''To the process: its main thread gets it as a rule, and perhaps not before this returns.'''
+    os.kill(os.getpid(), number)
+
+def deliver():
+    '''Until all that has come is delivered: what stop() promises, for a channel of no interest.'''
+    stop(Chan())
+
+def taken(ch):
+    '''What is in the channel, without a wait.'''
+    return [ch.recv_nowait() for _ in range(len(ch))]
+
+def dispositions():
+    '''Which signals are caught and which ignored, as the kernel sees it.'''
+    with open("/proc/self/status") as status:
+        return sorted(line for line in status if line.startswith(("SigCgt", "SigIgn")))
+
+class Frozen:
+    '''A block in which no other thread gets the GIL, unless this one gives it away.'''
+    def __enter__(self):
+        self.before = sys.getswitchinterval()
+        sys.setswitchinterval(1000)
+        # Whoever waits for it now still has the old interval: until nobody stirs.
+        still = [0]
+        def asleep():
+            me = str(threading.get_native_id())
+            states = [open(f"/proc/self/task/{task}/stat").read().rpartition(")")[2].split()[0]
+                      for task in os.listdir("/proc/self/task") if task != me]
+            still[0] = still[0] + 1 if set(states) <= {"S"} else 0
+            return still[0] >= 4
+        wait_until(asleep, "the other threads asleep")
+    def __exit__(self, *_):
+        sys.setswitchinterval(self.before)
+"""
+)
+
 HAMMER = (
     SETUP
     + """
