@@ -348,5 +348,5 @@ def test_what_is_no_number(wrong: object) -> None:
         lambda: signal.ignore(wrong),  # type: ignore[arg-type]
         lambda: signal.ignored(wrong),  # type: ignore[arg-type]
     ):
-        with pytest.raises(TypeError, match="needs signals, such as signal.SIGTERM, not"):
+        with pytest.raises(TypeError, match=r"needs signals, such as signal\.SIGTERM, not"):
             call()

@@ -1,4 +1,4 @@
-"""`gochan.signal.stop`, `reset`, `ignore`: what a signal does afterwards, and that none is lost (G4-G6)."""
+"""`gochan.signal.stop`, `reset`, `ignore`: what a signal does then, and that none is lost (G4-G6)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ print("too far")
     assert (finished.returncode, finished.stdout) == (-system.SIGTERM, "still here\n")
 
 
-@pytest.mark.parametrize("stopper", ["stop(ch)", "reset(SIGINT)", "reset()", "go(stop, ch).result()"])
+@pytest.mark.parametrize(
+    "stopper", ["stop(ch)", "reset(SIGINT)", "reset()", "go(stop, ch).result()"]
+)
 def test_ctrl_c_is_keyboard_interrupt_again(stopper: str) -> None:
     """From wherever it is stopped. Main is blocked in a channel each time."""
     with procs.Child(
@@ -347,4 +349,6 @@ print("told", flush=True)
 raise_signal(SIGTERM)
 """
     )
-    assert (finished.returncode, finished.stdout) == (-system.SIGTERM, "told\n"), finished.describe()
+    assert (finished.returncode, finished.stdout) == (-system.SIGTERM, "told\n"), (
+        finished.describe()
+    )
