@@ -1,4 +1,4 @@
-"""`gochan.signal.stop`, `reset`, `ignore`: what a signal does then, and that none is lost (G4-G6)."""
+"""`gochan.signal.stop`, `reset`, `ignore`: what a signal does then; none is lost (G4-G6)."""
 
 from __future__ import annotations
 
