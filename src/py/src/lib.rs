@@ -106,7 +106,9 @@ mod _gochan {
     #[pymodule_export]
     use super::select::{SendCase, aselect, select, sending};
     #[pymodule_export]
-    use super::signals::{close, ignored, mark, notify, reset, set_again, stop, wanted, watch};
+    use super::signals::{
+        close, ignored, mark, notify, notify_context, reset, set_again, stop, wanted, watch,
+    };
     #[pymodule_export]
     use super::turns::{agosched, gomaxprocs, gosched};
     #[pymodule_export]

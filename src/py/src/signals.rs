@@ -14,6 +14,9 @@
 
 use crate::announce;
 use crate::chan::{ChanBase, SendChan};
+use crate::context::CancelContext;
+use crate::context_make;
+use crate::context_node::{self, Cause, Link};
 use crate::deferred;
 use crate::error;
 use crate::guard;
@@ -21,6 +24,7 @@ use crate::signal_handler as handler;
 use crate::signal_mailbox::{self as mailbox, Number, SignalSet};
 use crate::value::Value;
 use crate::wake::ChanCore;
+use gochan_core::context::Reason;
 use gochan_core::error::TrySendError;
 use gochan_core::parker::{Parker, Woken};
 use gochan_core::sys::Arc;
@@ -31,41 +35,51 @@ use pyo3::sync::PyOnceLock;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// Who gets signals: a channel, or a function (of `notify_context`) that is called with each.
+/// Who gets signals.
 #[derive(Debug)]
-struct Target {
-    object: Value,
-    chan: Option<Arc<ChanCore>>,
+enum Target {
+    Chan {
+        object: Value,
+        core: Arc<ChanCore>,
+    },
+    /// Of `notify_context`: the first one ends it, further ones are swallowed until its `cancel` (G8).
+    Context(Link),
 }
 
 impl Target {
-    fn new(object: &Bound<'_, PyAny>) -> Self {
-        let chan = object.cast::<SendChan>().ok().map(|chan| {
-            let chan: &Bound<'_, ChanBase> = chan.as_super();
-            Arc::clone(chan.get().core())
-        });
-        Self {
-            object: Value::new(object.clone()),
-            chan,
+    fn chan(chan: &Bound<'_, SendChan>) -> Self {
+        let base: &Bound<'_, ChanBase> = chan.as_super();
+        Self::Chan {
+            object: Value::new(chan.clone().into_any()),
+            core: Arc::clone(base.get().core()),
         }
     }
 
     fn again(&self, py: Python<'_>) -> Self {
-        Self {
-            object: again(py, &self.object),
-            chan: self.chan.clone(),
+        match self {
+            Self::Chan { object, core } => Self::Chan {
+                object: again(py, object),
+                core: Arc::clone(core),
+            },
+            Self::Context(node) => Self::Context(node.clone()),
         }
-    }
-
-    fn bind<'a, 'py>(&'a self, py: Python<'py>) -> &'a Bound<'py, PyAny> {
-        self.object.bind(py)
     }
 
     /// Views are their channel.
     fn is(&self, other: &Self) -> bool {
-        match (&self.chan, &other.chan) {
-            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
-            _ => self.object.as_ptr() == other.object.as_ptr(),
+        match (self, other) {
+            (Self::Chan { core: a, .. }, Self::Chan { core: b, .. }) => Arc::ptr_eq(a, b),
+            (Self::Context(a), Self::Context(b)) => a.value().as_ptr() == b.value().as_ptr(),
+            _ => false,
+        }
+    }
+
+    /// `SignalSet::ALL` for this target, nothing for another.
+    fn only(&self, other: &Self) -> SignalSet {
+        if self.is(other) {
+            SignalSet::ALL
+        } else {
+            SignalSet::EMPTY
         }
     }
 }
@@ -268,13 +282,14 @@ impl Delivery {
             number,
             value,
         } = self;
-        let Some(chan) = &target.chan else {
-            return guard::call(target.bind(py), [&value.into_bound(py)]).map(drop);
+        let (object, core) = match &target {
+            Target::Chan { object, core } => (object, core),
+            Target::Context(node) => return end_context(node, &value.into_bound(py)),
         };
-        match chan.try_send(value) {
+        match core.try_send(value) {
             // Go's program ends here, with a panic. Ours is told, once, and the signal does from now on what it did before.
             Err(TrySendError::Closed(_)) if forget(&target) => {
-                let on = target
+                let on = object
                     .bind(py)
                     .cast::<ChanBase>()
                     .map_or_else(|_| String::new(), ChanBase::describe);
@@ -290,6 +305,17 @@ impl Delivery {
             Ok(()) | Err(TrySendError::Full(_) | TrySendError::Closed(_)) => Ok(()),
         }
     }
+}
+
+fn end_context(node: &Link, signal: &Bound<'_, PyAny>) -> PyResult<()> {
+    static CAUSE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let py = signal.py();
+    if node.get().core().is_over() {
+        return Ok(());
+    }
+    let cause = guard::call(CAUSE.import(py, "gochan.signal", "SignalError")?, [signal])?;
+    context_node::end(py, node, Reason::Canceled, Some(Cause::new(cause)));
+    Ok(())
 }
 
 impl State {
@@ -410,55 +436,79 @@ fn start_watcher(py: Python<'_>) -> PyResult<()> {
     })
 }
 
-/// Registers a channel, or a function, for signals: each with what is sent for it, and whether a function that handles it now is called
-/// as well.
-#[pyfunction]
-#[pyo3(name = "_signal_notify", signature = (target, signals, /))]
-#[allow(clippy::needless_pass_by_value)] // as PyO3 gives them
-pub fn notify(target: &Bound<'_, PyAny>, signals: Vec<(Number, Bound<'_, PyAny>, bool)>) -> PyResult<()> {
-    let py = target.py();
+/// A signal, what is sent for it, and whether a function that handles it now is called as well.
+type Wanted<'py> = (Number, Bound<'py, PyAny>, bool);
+
+fn register(py: Python<'_>, target: Target, signals: &[Wanted<'_>]) -> PyResult<()> {
+    if signals.is_empty() {
+        return Ok(());
+    }
     start_watcher(py)?;
-    let target = Target::new(target);
     let numbers: Vec<Number> = signals.iter().map(|signal| signal.0).collect();
     let wants = set_of(&numbers);
+    let mut spare = None;
     let mut state = get().lock();
     let mut each = signals.iter();
     let result = each.try_for_each(|&(number, _, chain)| handler::install(number, chain));
     if result.is_ok() {
-        for (number, value, _) in &signals {
+        for (number, value, _) in signals {
             let place = &mut state.values[usize::from(*number) - 1];
             if place.is_none() {
                 *place = Some(Value::new(value.clone()));
             }
         }
-        let known = state.registered.iter_mut().find(|one| one.target.is(&target));
-        match known {
-            Some(one) => one.wants = one.wants.plus(wants),
-            None => state.registered.push(Registration {
-                target: target.again(py),
-                wants,
-            }),
+        match state.registered.iter_mut().find(|one| one.target.is(&target)) {
+            Some(one) => {
+                one.wants = one.wants.plus(wants);
+                spare = Some(target);
+            }
+            None => state.registered.push(Registration { target, wants }),
         }
+    } else {
+        spare = Some(target);
     }
     // If it failed, some are installed for nobody.
     let unused = state.tidy();
     drop(state);
-    drop((unused, target));
+    drop((unused, spare));
     result.map_err(PyErr::from)
 }
 
 #[pyfunction]
-#[pyo3(name = "_signal_stop", signature = (target, /))]
-pub fn stop(target: &Bound<'_, PyAny>) -> PyResult<()> {
-    let mine = Target::new(target);
-    let pick = |other: &Target| {
-        if other.is(&mine) {
-            SignalSet::ALL
-        } else {
-            SignalSet::EMPTY
-        }
-    };
-    take_back(target.py(), pick, SignalSet::EMPTY)
+#[pyo3(name = "_signal_notify", signature = (ch, signals, /))]
+#[allow(clippy::needless_pass_by_value)] // as PyO3 gives them
+pub fn notify(ch: &Bound<'_, SendChan>, signals: Vec<Wanted<'_>>) -> PyResult<()> {
+    register(ch.py(), Target::chan(ch), &signals)
+}
+
+#[pyfunction]
+#[pyo3(name = "_signal_stop", signature = (ch, /))]
+pub fn stop(ch: &Bound<'_, SendChan>) -> PyResult<()> {
+    let mine = Target::chan(ch);
+    take_back(ch.py(), |other| mine.only(other), SignalSet::EMPTY)
+}
+
+/// A context that the first of the signals ends. Registered also if its parent is done already (G9).
+#[pyfunction]
+#[pyo3(name = "_signal_context", signature = (parent, names, signals, /))]
+#[allow(clippy::needless_pass_by_value)] // as PyO3 gives them
+pub fn notify_context<'py>(
+    parent: &Bound<'py, PyAny>,
+    names: String,
+    signals: Vec<Wanted<'py>>,
+) -> PyResult<Bound<'py, CancelContext>> {
+    let (ctx, node) = context_make::with_signals(parent, names)?;
+    register(parent.py(), Target::Context(node), &signals)?;
+    Ok(ctx)
+}
+
+/// After its `cancel`.
+pub fn stop_context(py: Python<'_>, node: &Link) -> PyResult<()> {
+    static GIVE_BACK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let mine = Target::Context(node.clone());
+    take_back(py, |other| mine.only(other), SignalSet::EMPTY)?;
+    let give_back = GIVE_BACK.import(py, "gochan.signal", "_give_back")?;
+    guard::call(give_back, []).map(drop)
 }
 
 /// Takes signals from all targets, and has the system drop them from now on, if `ignore`.
