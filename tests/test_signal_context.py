@@ -275,6 +275,37 @@ for _ in range(50):
     ).ok()
 
 
+def test_stop_waits_for_a_delivery_that_has_begun() -> None:
+    """G4. It can last: the end of a context may call what a foreign parent gave to unregister."""
+    run(
+        """
+entered, go_on = threading.Event(), threading.Event()
+class Foreign:
+    done, err = Chan().receiver, None
+    def value(self, key, default=None):
+        return default
+    def after_func(self, fn):
+        return lambda: (entered.set(), go_on.wait(20))
+ctx = notify_context(Foreign(), SIGUSR1)  # first in line
+ch, other = Chan(10), Chan(10)
+for one in (ch, other):
+    notify(one, SIGUSR1)
+raise_signal(SIGUSR1)
+assert entered.wait(20)
+stopping = [threading.Thread(target=stop, args=(one,)) for one in (ch, other)]
+for thread in stopping:
+    thread.start()
+    wait_blocked(thread)
+assert taken(ch) == taken(other) == []
+go_on.set()
+for thread in stopping:
+    thread.join(20)
+assert taken(ch) == taken(other) == [SIGUSR1]
+ctx.cancel()
+"""
+    ).ok()
+
+
 def test_many_contexts_and_channels_for_one_signal() -> None:
     run(
         """
