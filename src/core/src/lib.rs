@@ -12,7 +12,7 @@
 //! select, context
 //! channel, wait_group, sched
 //! wait_queue, wake_list
-//! waiter, parker
+//! waiter, parker, signals
 //! lock, clock, error
 //! sys                  (std, loom or shuttle)
 //! ```
@@ -35,6 +35,7 @@ pub mod lock;
 pub mod parker;
 pub mod sched;
 pub mod select;
+pub mod signals;
 pub mod sys;
 pub mod wait_group;
 pub mod wait_queue;

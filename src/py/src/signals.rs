@@ -21,12 +21,13 @@ use crate::deferred;
 use crate::error;
 use crate::guard;
 use crate::signal_handler as handler;
-use crate::signal_mailbox::{self as mailbox, Number, SignalSet};
+use crate::signal_mailbox::{self as mailbox, MAILBOX};
 use crate::value::Value;
 use crate::wake::ChanCore;
 use gochan_core::context::Reason;
 use gochan_core::error::TrySendError;
 use gochan_core::parker::{Parker, Woken};
+use gochan_core::signals::{Number, SignalSet};
 use gochan_core::sys::Arc;
 use parking_lot::Mutex;
 use pyo3::exceptions::PyRuntimeError;
@@ -217,7 +218,7 @@ impl<'a> Turn<'a> {
     /// Fetches what is pending.
     fn fetch(&self, py: Python<'_>) {
         let mut state = self.state.lock();
-        let pending = mailbox::fetch();
+        let pending = MAILBOX.fetch();
         for number in pending.iter() {
             let State {
                 registered,
@@ -326,7 +327,7 @@ impl State {
             .into_iter()
             .partition(|one| one.wants != SignalSet::EMPTY);
         self.registered = some;
-        for number in mailbox::wanted().without(self.wanted()).iter() {
+        for number in MAILBOX.wanted().without(self.wanted()).iter() {
             handler::uninstall(number);
         }
         none
@@ -383,7 +384,7 @@ fn take_back(py: Python<'_>, pick: impl Fn(&Target) -> SignalSet, to_ignore: Sig
         (call, state.tidy(), result)
     };
     drop(gone);
-    handler::settle(SignalSet::ALL.without(mailbox::wanted()));
+    MAILBOX.settle(SignalSet::ALL.without(MAILBOX.wanted()));
     let turn = Turn::take(py, shared);
     turn.fetch(py);
     turn.send(py);
@@ -398,11 +399,6 @@ fn take_back(py: Python<'_>, pick: impl Fn(&Target) -> SignalSet, to_ignore: Sig
     drop(turn);
     drop(left);
     result.map_err(PyErr::from)
-}
-
-fn set_of(numbers: &[Number]) -> SignalSet {
-    let all = numbers.iter().map(|&number| SignalSet::of(number));
-    all.fold(SignalSet::EMPTY, SignalSet::plus)
 }
 
 /// The watcher: its bottom is `deliver_signals` in `gochan/_threads.py`.
@@ -444,8 +440,7 @@ fn register(py: Python<'_>, target: Target, signals: &[Wanted<'_>]) -> PyResult<
         return Ok(());
     }
     start_watcher(py)?;
-    let numbers: Vec<Number> = signals.iter().map(|signal| signal.0).collect();
-    let wants = set_of(&numbers);
+    let wants = signals.iter().map(|signal| signal.0).collect();
     let mut spare = None;
     let mut state = get().lock();
     let mut each = signals.iter();
@@ -516,7 +511,7 @@ pub fn stop_context(py: Python<'_>, node: &Link) -> PyResult<()> {
 #[pyo3(name = "_signal_reset", signature = (numbers, ignore, /))]
 #[allow(clippy::needless_pass_by_value)]
 pub fn reset(py: Python<'_>, numbers: Vec<Number>, ignore: bool) -> PyResult<()> {
-    let signals = set_of(&numbers);
+    let signals: SignalSet = numbers.into_iter().collect();
     let to_ignore = if ignore { signals } else { SignalSet::EMPTY };
     take_back(py, |_| signals, to_ignore)
 }
@@ -538,7 +533,7 @@ pub fn ignored(number: Number) -> PyResult<bool> {
 #[pyfunction]
 #[pyo3(name = "_signal_wanted", signature = (number, /))]
 pub fn wanted(number: Number) -> bool {
-    mailbox::wanted().has(number)
+    MAILBOX.wanted().has(number)
 }
 
 /// A signal has come to a handler in Python. False if nobody wants it.
@@ -553,7 +548,7 @@ pub fn mark(number: Number) -> bool {
 #[pyo3(name = "_signal_again", signature = (number, /))]
 pub fn set_again(number: Number) -> PyResult<()> {
     let _state = get().lock();
-    if mailbox::wanted().has(number) {
+    if MAILBOX.wanted().has(number) {
         handler::install(number, false)?;
     }
     Ok(())

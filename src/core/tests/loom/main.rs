@@ -21,6 +21,7 @@ mod park_word;
 mod parker;
 mod permits;
 mod seats;
+mod signals;
 mod steal;
 mod timers;
 mod turns;
