@@ -1,6 +1,6 @@
 //! A signal against those who begin and cease to want it: it is delivered, or does what it did before, never neither (G4).
 
-use crate::bounded_model;
+use crate::{bounded_model, model};
 use gochan_core::signals::{Mailbox, SignalSet};
 use gochan_core::sys::atomic::{AtomicUsize, Ordering};
 use gochan_core::sys::{Arc, Mutex, thread};
@@ -70,7 +70,7 @@ fn signal(process: &Arc<Process>) -> thread::JoinHandle<()> {
 
 #[test]
 fn a_signal_beside_stop() {
-    bounded_model(|| {
+    model(|| {
         let process = Process::new(true);
         let one = signal(&process);
         let got = process.stop().iter().count();
@@ -83,7 +83,7 @@ fn a_signal_beside_stop() {
 /// The late handler of the first registration must not undo the second.
 #[test]
 fn a_signal_beside_stop_and_notify() {
-    bounded_model(|| {
+    model(|| {
         let process = Process::new(true);
         let one = signal(&process);
         let mut got = process.stop().iter().count();
