@@ -31,6 +31,7 @@ from gochan import (
     with_timeout,
     with_value,
 )
+from gochan.signal import notify, notify_context, stop
 
 
 # ------------------------------------------------------------------ making channels
@@ -318,4 +319,15 @@ def contexts(ctx: Context, mine: CancelContext) -> None:
     mine.cancel("why")  # E
     mine.cancel(cause=ValueError())  # E
     with ctx:  # E
+        pass
+
+
+def signals(ctx: Context, ch: Chan[int], text: Chan[str]) -> None:
+    notify(text)  # E
+    notify(ch.receiver)  # E
+    notify(None)  # E
+    notify(ch, "SIGINT")  # E
+    stop(ch, 1)  # E
+    notify_context(2)  # E
+    with notify_context(ctx, 2.0):  # E
         pass
