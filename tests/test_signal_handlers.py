@@ -103,6 +103,13 @@ assert len(calls) == 3 and taken(ch) == taken(other) == [SIGUSR1]
 reset()
 raise_signal(SIGUSR1)
 assert len(calls) == 4 and signal.getsignal(SIGUSR1) is handler
+
+# The last one, while what was there before was the default.
+notify(ch, SIGUSR2)
+signal.signal(SIGUSR2, handler)
+stop(ch)
+raise_signal(SIGUSR2)
+assert calls[4:] == [SIGUSR2]
 """
     )
 

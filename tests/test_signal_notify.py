@@ -311,6 +311,15 @@ def test_the_import_starts_nothing() -> None:
     assert said in ("1\n", "")
 
 
+def test_what_is_exported() -> None:
+    names = {"SignalError", "ignore", "ignored", "notify", "notify_context", "reset", "stop"}
+    assert set(signal.__all__) == names
+    for name in names:
+        value = getattr(signal, name)
+        assert value.__module__ == "gochan.signal"
+        assert value.__doc__
+
+
 # ------------------------------------------------------------------ arguments, in this process
 CALLS = {"notify": signal.notify, "stop": signal.stop}
 

@@ -1359,13 +1359,16 @@ def context_after_func(ctx: _ContextLike, fn: Callable[[], Any], /) -> Callable[
     """
 
 # ------------------------------------------------------------------ for gochan.signal alone
-def _signal_notify(
-    target: SendChan[int] | Callable[[int], None], signals: list[tuple[int, int, bool]], /
-) -> None:
-    """Register a target for signals: number, what is sent, whether a handler of now is chained."""
+def _signal_notify(ch: SendChan[int], signals: list[tuple[int, int, bool]], /) -> None:
+    """Register a channel for signals: number, what is sent, whether a handler of now is chained."""
 
-def _signal_stop(target: SendChan[int] | Callable[[int], None], /) -> None:
-    """Take back the registrations of a target, when all that has come is delivered."""
+def _signal_stop(ch: SendChan[int], /) -> None:
+    """Take back the registrations of a channel, when all that has come is delivered."""
+
+def _signal_context(
+    parent: _ContextLike, names: str, signals: list[tuple[int, int, bool]], /
+) -> CancelContext:
+    """Make a context that the first of the signals ends; `names` is for its repr."""
 
 def _signal_reset(numbers: list[int], ignore: bool, /) -> None:
     """Take signals from all targets, and ignore them from now on, or not."""

@@ -42,18 +42,23 @@ import signal as _system
 import sys
 
 from gochan import _gochan
+from gochan.errors import Canceled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import FrameType
-    from typing import Any, SupportsIndex, TypeAlias
+    from typing import Any, SupportsIndex, TypeAlias, TypeVar
 
-    from gochan import SendChan
+    from gochan import CancelContext, SendChan
+    from gochan._gochan import _ContextLike
 
+    _T = TypeVar("_T")
     _Handler: TypeAlias = Callable[[int, FrameType | None], Any] | int | None
+    # Number, what is sent for it, whether the function that handles it now is called besides.
+    _Prepared: TypeAlias = tuple[int, int, bool]
 
-__all__ = ["ignore", "ignored", "notify", "reset", "stop"]
+__all__ = ["SignalError", "ignore", "ignored", "notify", "notify_context", "reset", "stop"]
 
 _POSIX = os.name == "posix"
 _VALID = frozenset(int(number) for number in _system.valid_signals() if number <= 64)
@@ -88,7 +93,8 @@ def notify(ch: SendChan[int], /, *signals: SupportsIndex) -> None:
         RuntimeError: The interpreter is exiting, or no thread is to be had for the delivery.
     """
     _check_chan("notify", ch)
-    _register(ch, _chosen("notify", signals, _ALL) & _CAUGHT)
+    numbers = _chosen("notify", signals, _ALL) & _CAUGHT
+    _register(numbers, lambda prepared: _gochan._signal_notify(ch, prepared))
 
 
 def stop(ch: SendChan[int], /) -> None:
@@ -102,7 +108,8 @@ def stop(ch: SendChan[int], /) -> None:
         TypeError: ``ch`` is no channel that can be sent to.
     """
     _check_chan("stop", ch)
-    _unregister(ch)
+    _gochan._signal_stop(ch)
+    _give_back()
 
 
 def reset(*signals: SupportsIndex) -> None:
@@ -156,6 +163,50 @@ def ignored(number: SupportsIndex, /) -> bool:
     return _gochan._signal_ignored(chosen)
 
 
+class SignalError(Canceled):
+    """A signal ended a context: the ``cause`` of one that ``notify_context`` made.
+
+    It counts as Canceled: whoever works under the context cleans up and lets it pass.
+    """
+
+    signal: int
+    """Which, as a member of ``signal.Signals``."""
+
+    def __init__(self, signal: int, /) -> None:
+        super().__init__(signal)
+        self.signal = signal
+
+    def __str__(self) -> str:
+        return f"{_name(self.signal)} signal received"
+
+
+def notify_context(parent: _ContextLike, /, *signals: SupportsIndex) -> CancelContext:
+    """Make a context that is done when one of the signals comes. Go's ``signal.NotifyContext``.
+
+    It is also done when it is cancelled, or when its parent is. Its ``cause`` is a SignalError if a
+    signal ended it.
+
+        with notify_context(background(), SIGINT, SIGTERM) as ctx:
+            serve(ctx)
+
+    Only ``cancel()``, or leaving the ``with`` block, makes the signals do again what they did
+    before. Until then further ones are swallowed, and the registration is kept, also of a context
+    that nobody holds. Cancel once the first has come, if a second Ctrl-C is to end the program.
+
+    Args:
+        parent: What it derives from; ``background()`` without another.
+        signals: Which; all when none is named.
+
+    Raises:
+        TypeError: ``parent`` is not a context, or a signal is no number.
+        ValueError: There is no such signal.
+        RuntimeError: The interpreter is exiting, or no thread is to be had for the delivery.
+    """
+    numbers = _chosen("notify_context", signals, _ALL) & _CAUGHT
+    names = " ".join(_name(operator.index(one)) for one in signals)
+    return _register(numbers, lambda prepared: _gochan._signal_context(parent, names, prepared))
+
+
 # ------------------------------------------------------------------ arguments
 def _check_chan(name: str, ch: object) -> None:
     if not isinstance(ch, _gochan.SendChan):
@@ -179,19 +230,23 @@ def _chosen(name: str, signals: Iterable[SupportsIndex], all_: frozenset[int]) -
     return frozenset(chosen) if chosen else all_
 
 
+def _name(number: int) -> str:
+    """In Go's words, which are C's without the capital."""
+    text = _system.strsignal(number) or f"signal {number}"
+    return text if text[1:2].isupper() or text[1:2] == "/" else text[:1].lower() + text[1:]
+
+
 # ------------------------------------------------------------------ registrations
-def _register(target: SendChan[int] | Callable[[int], None], numbers: frozenset[int]) -> None:
+def _register(numbers: frozenset[int], register: Callable[[list[_Prepared]], _T]) -> _T:
     if _system.SIGINT in numbers:
         _stand_in()
     if not _POSIX:
         _set_by_hand(numbers)
-    if numbers:
-        _gochan._signal_notify(target, [(n, _value(n), _is_chained(n)) for n in sorted(numbers)])
-
-
-def _unregister(target: SendChan[int] | Callable[[int], None]) -> None:
-    _gochan._signal_stop(target)
-    _give_back()
+    try:
+        return register([(n, _value(n), _is_chained(n)) for n in sorted(numbers)])
+    except BaseException:
+        _give_back()
+        raise
 
 
 def _value(number: int) -> int:

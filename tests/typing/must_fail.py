@@ -32,6 +32,7 @@ from gochan import (
     with_timeout,
     with_value,
 )
+from gochan.signal import notify, notify_context, stop
 
 
 # ------------------------------------------------------------------ making channels
@@ -378,3 +379,15 @@ def selects(ints: gochan.Chan[int], strs: gochan.Chan[str]) -> None:
             sent.upper()  # E
         case _:
             pass
+
+
+# ------------------------------------------------------------------ signals
+def signals(ctx: Context, ch: Chan[int], text: Chan[str]) -> None:
+    notify(text)  # E
+    notify(ch.receiver)  # E
+    notify(None)  # E
+    notify(ch, "SIGINT")  # E
+    stop(ch, 1)  # E
+    notify_context(2)  # E
+    with notify_context(ctx, 2.0):  # E
+        pass

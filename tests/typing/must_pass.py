@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from contextlib import AbstractContextManager, AsyncExitStack
 from datetime import timedelta
 from functools import partial
+from signal import SIGINT, SIGTERM
 from typing import Any, Literal, TypeVar, assert_type
 
 import gochan
@@ -44,6 +45,7 @@ from gochan import (
     with_value,
     without_cancel,
 )
+from gochan.signal import SignalError, ignore, ignored, notify, notify_context, reset, stop
 
 T = TypeVar("T")
 
@@ -537,3 +539,21 @@ async def async_selects(ints: Chan[int], strs: Chan[str], ctx: Context) -> None:
     task = asyncio.create_task(gochan.aselect(ints, ctx.done))
     index, _, _ = await task
     assert_type(index, Literal[0, 1])
+
+
+# ------------------------------------------------------------------ signals
+# ------------------------------------------------------------------ signals
+def signals(ctx: Context, anything: Chan[object]) -> None:
+    ch = Chan[int](1)
+    notify(ch, SIGINT, SIGTERM, 40)
+    notify(ch.sender)
+    notify(anything, SIGINT)
+    stop(ch)
+    reset()
+    ignore(SIGINT)
+    assert_type(ignored(SIGINT), bool)
+    assert_type(notify_context(ctx, SIGINT), CancelContext)
+    with notify_context(ContextOfMine()) as below:
+        assert_type(below, CancelContext)
+        if isinstance(below.cause, SignalError):
+            assert_type(below.cause.signal, int)

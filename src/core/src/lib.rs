@@ -12,7 +12,7 @@
 //! select, context
 //! channel + feed, wait_group, sched
 //! wait_queue, wake_list, timers
-//! waiter, parker
+//! waiter, parker, signals
 //! lock, clock, error
 //! sys                  (std, loom or shuttle)
 //! ```
@@ -36,6 +36,7 @@ pub mod lock;
 pub mod parker;
 pub mod sched;
 pub mod select;
+pub mod signals;
 pub mod sys;
 pub mod timers;
 pub mod wait_group;

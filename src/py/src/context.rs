@@ -18,6 +18,7 @@ use crate::goroutine::type_name;
 use crate::guard;
 use crate::limit::Limit;
 use crate::operation::{Face, Operation};
+use crate::signals;
 use crate::value::{Ref, Value};
 use crate::wake::ChanCore;
 use gochan_core::context::Reason;
@@ -48,6 +49,8 @@ pub enum Kind {
     Cancel {
         parent: Py<PyAny>,
         node: Link,
+        /// Of one that signals end too: their names. Its `cancel` is the end of that.
+        signals: Option<Box<str>>,
     },
 }
 
@@ -191,7 +194,7 @@ impl Context {
                 visit.call(value)
             }
             Kind::Without { parent } => visit.call(parent),
-            Kind::Cancel { parent, node } => {
+            Kind::Cancel { parent, node, .. } => {
                 visit.call(parent)?;
                 visit_value(visit, node.value())
             }
@@ -206,7 +209,7 @@ impl Drop for Context {
             guard::with_error_aside(py, || {
                 let kind = std::mem::replace(&mut self.kind, Kind::Background);
                 match kind {
-                    Kind::Cancel { parent, node } => {
+                    Kind::Cancel { parent, node, .. } => {
                         node::let_go(py, &node);
                         drop_parent(py, parent);
                     }
@@ -302,8 +305,7 @@ impl CancelContext {
     fn cancel(slf: &Bound<'_, Self>, cause: Option<Bound<'_, PyAny>>) -> PyResult<()> {
         let cause = checked_cause(cause, "CancelContext.cancel()")?;
         coroutine::check_exit(slf.py())?;
-        cancel(slf, cause);
-        Ok(())
+        cancel(slf, cause)
     }
 
     fn __enter__<'py>(slf: Bound<'py, Self>) -> Bound<'py, Self> {
@@ -313,8 +315,7 @@ impl CancelContext {
     #[pyo3(signature = (*_exc))]
     fn __exit__(slf: &Bound<'_, Self>, _exc: &Bound<'_, PyAny>) -> PyResult<()> {
         coroutine::check_exit(slf.py())?;
-        cancel(slf, None);
-        Ok(())
+        cancel(slf, None)
     }
 
     /// The context and its `cancel`: `ctx, cancel = with_cancel(parent)`.
@@ -327,11 +328,15 @@ impl CancelContext {
     }
 }
 
-fn cancel(ctx: &Bound<'_, CancelContext>, cause: Option<Cause>) {
+fn cancel(ctx: &Bound<'_, CancelContext>, cause: Option<Cause>) -> PyResult<()> {
     let base: &Bound<'_, Context> = ctx.as_super();
-    if let Kind::Cancel { node, .. } = base.get().kind() {
+    if let Kind::Cancel { node, signals, .. } = base.get().kind() {
         node::end(ctx.py(), node, Reason::Canceled, cause);
+        if signals.is_some() {
+            return signals::stop_context(ctx.py(), node);
+        }
     }
+    Ok(())
 }
 
 pub fn checked_cause(cause: Option<Bound<'_, PyAny>>, who: &str) -> PyResult<Option<Cause>> {

@@ -183,7 +183,12 @@ pub fn raised(ctx: &Bound<'_, PyAny>) -> PyResult<Option<PyErr>> {
 pub fn name(ctx: &Bound<'_, PyAny>) -> String {
     let py = ctx.py();
     let mut parts = Vec::new();
+    let mut by_signals = 0;
     let mut ctx = ctx.clone();
+    let join = |mut parts: Vec<String>, by_signals| {
+        parts.reverse();
+        "signal.NotifyContext(".repeat(by_signals) + &parts.concat()
+    };
     while let Ok(ours) = ctx.cast::<Context>() {
         parts.push(match ours.get().kind() {
             Kind::Background => "context.Background".into(),
@@ -197,6 +202,16 @@ pub fn name(ctx: &Bound<'_, PyAny>) -> String {
                 )
             }
             Kind::Without { .. } => ".WithoutCancel".into(),
+            Kind::Cancel {
+                signals: Some(names), ..
+            } => {
+                by_signals += 1;
+                if names.is_empty() {
+                    ")".into()
+                } else {
+                    format!(", [{names}])")
+                }
+            }
             Kind::Cancel { node, .. } => match node.get().deadline() {
                 None => ".WithCancel".into(),
                 Some(deadline) => {
@@ -206,14 +221,12 @@ pub fn name(ctx: &Bound<'_, PyAny>) -> String {
             },
         });
         let Some(parent) = ours.get().parent(py).cloned() else {
-            parts.reverse();
-            return parts.concat();
+            return join(parts, by_signals);
         };
         ctx = parent;
     }
     parts.push(type_name(&ctx));
-    parts.reverse();
-    parts.concat()
+    join(parts, by_signals)
 }
 
 /// Whose `done` a channel is, for messages.

@@ -43,6 +43,7 @@ pub fn todo(py: Python<'_>) -> PyResult<Py<Context>> {
 fn child<'py>(
     parent: &Bound<'py, PyAny>,
     deadline: Option<Deadline>,
+    signals: Option<Box<str>>,
     who: &str,
 ) -> PyResult<Bound<'py, CancelContext>> {
     let py = parent.py();
@@ -51,6 +52,7 @@ fn child<'py>(
     let kind = Kind::Cancel {
         parent: parent.clone().unbind(),
         node: node.clone(),
+        signals,
     };
     let ctx = Bound::new(
         py,
@@ -66,7 +68,23 @@ fn child<'py>(
 pub fn with_cancel<'py>(parent: &Bound<'py, PyAny>) -> PyResult<Bound<'py, CancelContext>> {
     let who = "with_cancel()";
     parents::check(parent, who)?;
-    child(parent, None, who)
+    child(parent, None, None, who)
+}
+
+/// One that signals are to end too. Their names are for its own.
+pub fn with_signals<'py>(
+    parent: &Bound<'py, PyAny>,
+    names: String,
+) -> PyResult<(Bound<'py, CancelContext>, Link)> {
+    let who = "signal.notify_context()";
+    parents::check(parent, who)?;
+    let ctx = child(parent, None, Some(names.into()), who)?;
+    let base: &Bound<'_, Context> = ctx.as_super();
+    let Kind::Cancel { node, .. } = base.get().kind() else {
+        unreachable!("it was just made as one");
+    };
+    let node = node.clone();
+    Ok((ctx, node))
 }
 
 /// As `with_cancel()`, and done after `timeout` seconds at the latest, with `cause`.
@@ -128,7 +146,7 @@ fn until<'py>(
     if let Some(above) = above {
         if above.extract::<f64>()? < seconds {
             // X7: the parent ends it before, so there is nothing to have a cause for.
-            return child(parent, None, who);
+            return child(parent, None, None, who);
         }
     }
     let left = seconds - ask::now_seconds(py);
@@ -138,7 +156,7 @@ fn until<'py>(
         Err(_) => Instant::NEVER,
     };
     let late = cause.clone();
-    let ctx = child(parent, Some(Deadline { seconds, at, cause }), who)?;
+    let ctx = child(parent, Some(Deadline { seconds, at, cause }), None, who)?;
     let base: &Bound<'_, Context> = ctx.as_super();
     if let Kind::Cancel { node, .. } = base.get().kind() {
         if left <= 0.0 {

@@ -108,7 +108,9 @@ mod _gochan {
     #[pymodule_export]
     use super::select::{SendCase, aselect, select, sending};
     #[pymodule_export]
-    use super::signals::{close, ignored, mark, notify, reset, set_again, stop, wanted, watch};
+    use super::signals::{
+        close, ignored, mark, notify, notify_context, reset, set_again, stop, wanted, watch,
+    };
     #[pymodule_export]
     use super::timer::{Ticker, Timer, after, after_func, asleep, sleep, tick};
     #[pymodule_export]

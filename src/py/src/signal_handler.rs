@@ -5,25 +5,23 @@
 //!
 //! Invariants:
 //! * [`on_signal`] does only what is allowed in a signal handler: atomics, `sigaction`, `getpid`, `raise`, and what
-//!   `signal_mailbox::mark` does. It takes no lock, allocates nothing, and leaves errno as it was.
-//! * No signal is lost (G4): the handler announces itself in `running` before it looks whether the signal is wanted. Who makes it
-//!   unwanted puts the disposition back first, then waits until no handler is announced ([`settle`]), and then fetches what
-//!   is pending. A handler that comes later sees the signal unwanted, and raises it again: it meets the disposition of before.
-//! * Who makes a signal wanted waits in the same way before our handler is set: one that saw it unwanted may be about to put the old
-//!   disposition back.
+//!   `signal_mailbox::arrive` does. It takes no lock, allocates nothing, and leaves errno as it was.
+//! * The order of things is that of `gochan_core::signals`: no signal is lost (G4), and no registration. `signals.rs` settles and
+//!   fetches after [`uninstall`] and [`ignore`]; [`install`] settles by itself.
 //! * Dispositions are changed under the lock of `signals.rs`, which is not looked at by signal handlers.
 //! * A [`Before`] is never freed: a handler may be looking at it. A new one is made only if it differs from the one of last time.
 
-pub use imp::{after_fork_in_child, ignore, install, is_ignored, settle, uninstall};
+pub use imp::{after_fork_in_child, ignore, install, is_ignored, uninstall};
 
 #[cfg(unix)]
 mod imp {
-    use crate::signal_mailbox::{self as mailbox, Number, SignalSet};
+    use crate::signal_mailbox::{self as mailbox, MAILBOX};
+    use gochan_core::signals::{Number, SignalSet};
     use libc::{c_int, c_void, siginfo_t};
     use std::io;
     use std::mem::MaybeUninit;
     use std::ptr::null_mut;
-    use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, Ordering};
+    use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 
     /// What was there before our handler.
     struct Before {
@@ -32,29 +30,19 @@ mod imp {
         chained: bool,
     }
 
-    struct Slot {
-        /// Handlers at work between the announcement and the end of their looking.
-        running: AtomicU32,
-        before: AtomicPtr<Before>,
-    }
-
-    static SLOTS: [Slot; SignalSet::MOST as usize] = [const {
-        Slot {
-            running: AtomicU32::new(0),
-            before: AtomicPtr::new(null_mut()),
-        }
-    }; SignalSet::MOST as usize];
+    static BEFORE: [AtomicPtr<Before>; SignalSet::MOST as usize] =
+        [const { AtomicPtr::new(null_mut()) }; SignalSet::MOST as usize];
 
     /// The process whose registrations these are. A forked child has our handler, but none of its channels.
     static OWNER: AtomicI32 = AtomicI32::new(0);
 
-    fn slot(number: Number) -> &'static Slot {
-        &SLOTS[usize::from(number) - 1]
+    fn slot(number: Number) -> &'static AtomicPtr<Before> {
+        &BEFORE[usize::from(number) - 1]
     }
 
     fn before(number: Number) -> Option<&'static Before> {
         // SAFETY: null, or a box that was leaked in `keep`.
-        unsafe { slot(number).before.load(Ordering::Acquire).as_ref() }
+        unsafe { slot(number).load(Ordering::Acquire).as_ref() }
     }
 
     extern "C" fn on_signal(number: c_int, info: *mut siginfo_t, context: *mut c_void) {
@@ -62,16 +50,14 @@ mod imp {
         // The system calls us for signals that we installed ourselves for, all of them within the range.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let signal = number as Number;
-        let running = &slot(signal).running;
-        running.fetch_add(1, Ordering::SeqCst);
         // SAFETY: no conditions.
         let is_owner = unsafe { libc::getpid() } == OWNER.load(Ordering::SeqCst);
-        let wanted = is_owner && mailbox::mark(signal);
-        if !wanted {
-            // Late, or in a child before its fork hook, or somebody has put us back. Not to raise it for ourselves again and again:
+        // Unwanted: late, or somebody has put us back. If we stand there still it would be raised for us again and again.
+        let wanted = is_owner && mailbox::arrive(signal, || restore(signal));
+        if !is_owner {
+            // In a forked child, before its fork hook.
             restore(signal);
         }
-        running.fetch_sub(1, Ordering::SeqCst);
         if wanted {
             call_before(signal, info, context);
         } else {
@@ -152,9 +138,7 @@ mod imp {
             }
         }
         let before: &'static Before = Box::leak(Box::new(Before { action, chained }));
-        slot(number)
-            .before
-            .store(std::ptr::from_ref(before).cast_mut(), Ordering::Release);
+        slot(number).store(std::ptr::from_ref(before).cast_mut(), Ordering::Release);
         before
     }
 
@@ -162,9 +146,9 @@ mod imp {
     pub fn install(number: Number, chain: bool) -> io::Result<()> {
         // SAFETY: no conditions.
         OWNER.store(unsafe { libc::getpid() }, Ordering::SeqCst);
-        let was_wanted = mailbox::wanted().has(number);
-        mailbox::want(number);
-        settle(SignalSet::of(number));
+        let was_wanted = MAILBOX.wanted().has(number);
+        MAILBOX.want(number);
+        MAILBOX.settle(SignalSet::of(number));
         let installed = look(number).and_then(|current| {
             if current.sa_sigaction == ours() {
                 return Ok(());
@@ -172,7 +156,7 @@ mod imp {
             set(number, &handler_in_front_of(keep(number, current, chain)))
         });
         if installed.is_err() && !was_wanted {
-            mailbox::want_no_more(number);
+            MAILBOX.want_no_more(number);
         }
         installed
     }
@@ -193,19 +177,19 @@ mod imp {
         action
     }
 
-    /// Nobody wants it any more. To be followed by [`settle`].
+    /// Nobody wants it any more. To be followed by `settle`.
     pub fn uninstall(number: Number) {
         restore(number);
-        mailbox::want_no_more(number);
+        MAILBOX.want_no_more(number);
     }
 
-    /// Has the system drop it from now on. To be followed by [`settle`].
+    /// Has the system drop it from now on. To be followed by `settle`.
     pub fn ignore(number: Number) -> io::Result<()> {
         let mut action = look(number)?;
         action.sa_sigaction = libc::SIG_IGN;
         action.sa_flags = 0;
         set(number, &action)?;
-        mailbox::want_no_more(number);
+        MAILBOX.want_no_more(number);
         Ok(())
     }
 
@@ -213,24 +197,10 @@ mod imp {
         Ok(look(number)?.sa_sigaction == libc::SIG_IGN)
     }
 
-    /// Waits until no handler of these signals is between its announcement and its end: some hundred nanoseconds, if it is not
-    /// interrupted itself. It needs neither the GIL nor a lock for that.
-    pub fn settle(signals: SignalSet) {
-        for number in signals.iter() {
-            while slot(number).running.load(Ordering::SeqCst) != 0 {
-                std::thread::yield_now();
-            }
-        }
-    }
-
     /// The child has no registrations: its signals do what they did before.
     pub fn after_fork_in_child() {
-        for number in mailbox::wanted().iter() {
+        for number in MAILBOX.wanted().iter() {
             restore(number);
-        }
-        for slot in &SLOTS {
-            // Handlers of threads that do not exist here.
-            slot.running.store(0, Ordering::SeqCst);
         }
     }
 
@@ -268,30 +238,29 @@ mod imp {
 /// `_signal_mark`.
 #[cfg(not(unix))]
 mod imp {
-    use crate::signal_mailbox::{self as mailbox, Number, SignalSet};
+    use crate::signal_mailbox::MAILBOX;
+    use gochan_core::signals::Number;
     use std::io;
 
     #[allow(clippy::unnecessary_wraps)]
     pub fn install(number: Number, _chain: bool) -> io::Result<()> {
-        mailbox::want(number);
+        MAILBOX.want(number);
         Ok(())
     }
 
     pub fn uninstall(number: Number) {
-        mailbox::want_no_more(number);
+        MAILBOX.want_no_more(number);
     }
 
     #[allow(clippy::unnecessary_wraps)]
     pub fn ignore(number: Number) -> io::Result<()> {
-        mailbox::want_no_more(number);
+        MAILBOX.want_no_more(number);
         Ok(())
     }
 
     pub fn is_ignored(_number: Number) -> io::Result<bool> {
         Err(io::ErrorKind::Unsupported.into())
     }
-
-    pub fn settle(_signals: SignalSet) {}
 
     pub fn after_fork_in_child() {}
 }

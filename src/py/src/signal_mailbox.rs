@@ -1,85 +1,33 @@
-//! Where a signal handler leaves its signals, and where they are fetched from.
-//!
-//! Pending signals are a set: a signal that comes again before it was fetched is not counted twice (G3).
+//! Where our signal handler leaves signals, and where the watcher waits for them.
 //!
 //! Invariants:
-//! * [`mark`] is called in signal handlers: only atomics, and one system call that may be made there. It takes no lock and
-//!   allocates nothing.
+//! * What [`arrive`] and [`mark`] do is allowed in a signal handler: atomics, and one system call that wakes the watcher.
 //! * Only who holds the turn of `signals.rs` fetches, so that what was fetched first is delivered first.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use gochan_core::signals::{Mailbox, Number};
 
-/// Signal numbers from 1 to 64.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct SignalSet(u64);
+pub static MAILBOX: Mailbox = Mailbox::new();
 
-/// As the system numbers them, from 1 on: `gochan/signal.py` lets no other in.
-pub type Number = u8;
-
-impl SignalSet {
-    pub const EMPTY: Self = Self(0);
-    pub const ALL: Self = Self(u64::MAX);
-    pub const MOST: Number = 64;
-
-    pub fn of(number: Number) -> Self {
-        debug_assert!((1..=Self::MOST).contains(&number));
-        Self(1 << (number - 1))
-    }
-
-    pub fn has(self, number: Number) -> bool {
-        self.and(Self::of(number)) != Self::EMPTY
-    }
-
-    pub fn and(self, other: Self) -> Self {
-        Self(self.0 & other.0)
-    }
-
-    pub fn plus(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    pub fn without(self, other: Self) -> Self {
-        Self(self.0 & !other.0)
-    }
-
-    /// In numeric order.
-    pub fn iter(self) -> impl Iterator<Item = Number> {
-        (1..=Self::MOST).filter(move |&number| self.has(number))
-    }
-}
-
-/// Signals that some channel wants. Written under the lock of `signals.rs`.
-static WANTED: AtomicU64 = AtomicU64::new(0);
-static PENDING: AtomicU64 = AtomicU64::new(0);
-
-pub fn wanted() -> SignalSet {
-    SignalSet(WANTED.load(Ordering::SeqCst))
-}
-
-pub fn want(number: Number) {
-    WANTED.fetch_or(SignalSet::of(number).0, Ordering::SeqCst);
-}
-
-pub fn want_no_more(number: Number) {
-    WANTED.fetch_and(!SignalSet::of(number).0, Ordering::SeqCst);
-}
-
-/// A signal has come. False, and nothing happens, if nobody wants it.
-pub fn mark(number: Number) -> bool {
-    let wanted = wanted().has(number);
-    if wanted {
-        PENDING.fetch_or(SignalSet::of(number).0, Ordering::SeqCst);
+/// See [`Mailbox::arrive`].
+#[cfg(unix)]
+pub fn arrive(number: Number, unwanted: impl FnOnce()) -> bool {
+    let marked = MAILBOX.arrive(number, unwanted);
+    if marked {
         bell::ring();
     }
-    wanted
+    marked
 }
 
-/// Takes out all that have come.
-pub fn fetch() -> SignalSet {
-    SignalSet(PENDING.swap(0, Ordering::SeqCst))
+/// See [`Mailbox::mark`].
+pub fn mark(number: Number) -> bool {
+    let marked = MAILBOX.mark(number);
+    if marked {
+        bell::ring();
+    }
+    marked
 }
 
-/// Sleeps until the next [`mark`], or a little less. Detached, and in one thread only.
+/// Sleeps until the next signal has come, or a little less. Detached, and in one thread only.
 pub fn wait() {
     bell::wait();
 }
@@ -91,8 +39,7 @@ pub fn prepare() -> std::io::Result<()> {
 
 /// The child wants none of the parent's signals.
 pub fn after_fork_in_child() {
-    WANTED.store(0, Ordering::SeqCst);
-    PENDING.store(0, Ordering::SeqCst);
+    MAILBOX.clear();
     bell::after_fork_in_child();
 }
 

@@ -14,15 +14,20 @@
 
 use crate::announce;
 use crate::chan::{ChanBase, SendChan};
+use crate::context::CancelContext;
+use crate::context_make;
+use crate::context_node::{self, Cause, Link};
 use crate::deferred;
 use crate::error;
 use crate::guard;
 use crate::signal_handler as handler;
-use crate::signal_mailbox::{self as mailbox, Number, SignalSet};
+use crate::signal_mailbox::{self as mailbox, MAILBOX};
 use crate::value::Value;
 use crate::wake::ChanCore;
+use gochan_core::context::Reason;
 use gochan_core::error::TrySendError;
 use gochan_core::parker::{Parker, Woken};
+use gochan_core::signals::{Number, SignalSet};
 use gochan_core::sys::Arc;
 use parking_lot::Mutex;
 use pyo3::exceptions::PyRuntimeError;
@@ -31,41 +36,51 @@ use pyo3::sync::PyOnceLock;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// Who gets signals: a channel, or a function (of `notify_context`) that is called with each.
+/// Who gets signals.
 #[derive(Debug)]
-struct Target {
-    object: Value,
-    chan: Option<Arc<ChanCore>>,
+enum Target {
+    Chan {
+        object: Value,
+        core: Arc<ChanCore>,
+    },
+    /// Of `notify_context`: the first one ends it, further ones are swallowed until its `cancel` (G8).
+    Context(Link),
 }
 
 impl Target {
-    fn new(object: &Bound<'_, PyAny>) -> Self {
-        let chan = object.cast::<SendChan>().ok().map(|chan| {
-            let chan: &Bound<'_, ChanBase> = chan.as_super();
-            Arc::clone(chan.get().core())
-        });
-        Self {
-            object: Value::new(object.clone()),
-            chan,
+    fn chan(chan: &Bound<'_, SendChan>) -> Self {
+        let base: &Bound<'_, ChanBase> = chan.as_super();
+        Self::Chan {
+            object: Value::new(chan.clone().into_any()),
+            core: Arc::clone(base.get().core()),
         }
     }
 
     fn again(&self, py: Python<'_>) -> Self {
-        Self {
-            object: again(py, &self.object),
-            chan: self.chan.clone(),
+        match self {
+            Self::Chan { object, core } => Self::Chan {
+                object: again(py, object),
+                core: Arc::clone(core),
+            },
+            Self::Context(node) => Self::Context(node.clone()),
         }
-    }
-
-    fn bind<'a, 'py>(&'a self, py: Python<'py>) -> &'a Bound<'py, PyAny> {
-        self.object.bind(py)
     }
 
     /// Views are their channel.
     fn is(&self, other: &Self) -> bool {
-        match (&self.chan, &other.chan) {
-            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
-            _ => self.object.as_ptr() == other.object.as_ptr(),
+        match (self, other) {
+            (Self::Chan { core: a, .. }, Self::Chan { core: b, .. }) => Arc::ptr_eq(a, b),
+            (Self::Context(a), Self::Context(b)) => a.value().as_ptr() == b.value().as_ptr(),
+            _ => false,
+        }
+    }
+
+    /// `SignalSet::ALL` for this target, nothing for another.
+    fn only(&self, other: &Self) -> SignalSet {
+        if self.is(other) {
+            SignalSet::ALL
+        } else {
+            SignalSet::EMPTY
         }
     }
 }
@@ -203,7 +218,7 @@ impl<'a> Turn<'a> {
     /// Fetches what is pending.
     fn fetch(&self, py: Python<'_>) {
         let mut state = self.state.lock();
-        let pending = mailbox::fetch();
+        let pending = MAILBOX.fetch();
         for number in pending.iter() {
             let State {
                 registered,
@@ -268,13 +283,14 @@ impl Delivery {
             number,
             value,
         } = self;
-        let Some(chan) = &target.chan else {
-            return guard::call(target.bind(py), [&value.into_bound(py)]).map(drop);
+        let (object, core) = match &target {
+            Target::Chan { object, core } => (object, core),
+            Target::Context(node) => return end_context(node, &value.into_bound(py)),
         };
-        match chan.try_send(value) {
+        match core.try_send(value) {
             // Go's program ends here, with a panic. Ours is told, once, and the signal does from now on what it did before.
             Err(TrySendError::Closed(_)) if forget(&target) => {
-                let on = target
+                let on = object
                     .bind(py)
                     .cast::<ChanBase>()
                     .map_or_else(|_| String::new(), ChanBase::describe);
@@ -292,6 +308,17 @@ impl Delivery {
     }
 }
 
+fn end_context(node: &Link, signal: &Bound<'_, PyAny>) -> PyResult<()> {
+    static CAUSE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let py = signal.py();
+    if node.get().core().is_over() {
+        return Ok(());
+    }
+    let cause = guard::call(CAUSE.import(py, "gochan.signal", "SignalError")?, [signal])?;
+    context_node::end(py, node, Reason::Canceled, Some(Cause::new(cause)));
+    Ok(())
+}
+
 impl State {
     /// Puts the dispositions back of the signals that nobody wants any more, and takes out who wants none. To be dropped after
     /// the unlock.
@@ -300,7 +327,7 @@ impl State {
             .into_iter()
             .partition(|one| one.wants != SignalSet::EMPTY);
         self.registered = some;
-        for number in mailbox::wanted().without(self.wanted()).iter() {
+        for number in MAILBOX.wanted().without(self.wanted()).iter() {
             handler::uninstall(number);
         }
         none
@@ -357,7 +384,7 @@ fn take_back(py: Python<'_>, pick: impl Fn(&Target) -> SignalSet, to_ignore: Sig
         (call, state.tidy(), result)
     };
     drop(gone);
-    handler::settle(SignalSet::ALL.without(mailbox::wanted()));
+    MAILBOX.settle(SignalSet::ALL.without(MAILBOX.wanted()));
     let turn = Turn::take(py, shared);
     turn.fetch(py);
     turn.send(py);
@@ -372,11 +399,6 @@ fn take_back(py: Python<'_>, pick: impl Fn(&Target) -> SignalSet, to_ignore: Sig
     drop(turn);
     drop(left);
     result.map_err(PyErr::from)
-}
-
-fn set_of(numbers: &[Number]) -> SignalSet {
-    let all = numbers.iter().map(|&number| SignalSet::of(number));
-    all.fold(SignalSet::EMPTY, SignalSet::plus)
 }
 
 /// The watcher: its bottom is `deliver_signals` in `gochan/_threads.py`.
@@ -410,55 +432,78 @@ fn start_watcher(py: Python<'_>) -> PyResult<()> {
     })
 }
 
-/// Registers a channel, or a function, for signals: each with what is sent for it, and whether a function that handles it now is called
-/// as well.
-#[pyfunction]
-#[pyo3(name = "_signal_notify", signature = (target, signals, /))]
-#[allow(clippy::needless_pass_by_value)] // as PyO3 gives them
-pub fn notify(target: &Bound<'_, PyAny>, signals: Vec<(Number, Bound<'_, PyAny>, bool)>) -> PyResult<()> {
-    let py = target.py();
+/// A signal, what is sent for it, and whether a function that handles it now is called as well.
+type Wanted<'py> = (Number, Bound<'py, PyAny>, bool);
+
+fn register(py: Python<'_>, target: Target, signals: &[Wanted<'_>]) -> PyResult<()> {
+    if signals.is_empty() {
+        return Ok(());
+    }
     start_watcher(py)?;
-    let target = Target::new(target);
-    let numbers: Vec<Number> = signals.iter().map(|signal| signal.0).collect();
-    let wants = set_of(&numbers);
+    let wants = signals.iter().map(|signal| signal.0).collect();
+    let mut spare = None;
     let mut state = get().lock();
     let mut each = signals.iter();
     let result = each.try_for_each(|&(number, _, chain)| handler::install(number, chain));
     if result.is_ok() {
-        for (number, value, _) in &signals {
+        for (number, value, _) in signals {
             let place = &mut state.values[usize::from(*number) - 1];
             if place.is_none() {
                 *place = Some(Value::new(value.clone()));
             }
         }
-        let known = state.registered.iter_mut().find(|one| one.target.is(&target));
-        match known {
-            Some(one) => one.wants = one.wants.plus(wants),
-            None => state.registered.push(Registration {
-                target: target.again(py),
-                wants,
-            }),
+        match state.registered.iter_mut().find(|one| one.target.is(&target)) {
+            Some(one) => {
+                one.wants = one.wants.plus(wants);
+                spare = Some(target);
+            }
+            None => state.registered.push(Registration { target, wants }),
         }
+    } else {
+        spare = Some(target);
     }
     // If it failed, some are installed for nobody.
     let unused = state.tidy();
     drop(state);
-    drop((unused, target));
+    drop((unused, spare));
     result.map_err(PyErr::from)
 }
 
 #[pyfunction]
-#[pyo3(name = "_signal_stop", signature = (target, /))]
-pub fn stop(target: &Bound<'_, PyAny>) -> PyResult<()> {
-    let mine = Target::new(target);
-    let pick = |other: &Target| {
-        if other.is(&mine) {
-            SignalSet::ALL
-        } else {
-            SignalSet::EMPTY
-        }
-    };
-    take_back(target.py(), pick, SignalSet::EMPTY)
+#[pyo3(name = "_signal_notify", signature = (ch, signals, /))]
+#[allow(clippy::needless_pass_by_value)] // as PyO3 gives them
+pub fn notify(ch: &Bound<'_, SendChan>, signals: Vec<Wanted<'_>>) -> PyResult<()> {
+    register(ch.py(), Target::chan(ch), &signals)
+}
+
+#[pyfunction]
+#[pyo3(name = "_signal_stop", signature = (ch, /))]
+pub fn stop(ch: &Bound<'_, SendChan>) -> PyResult<()> {
+    let mine = Target::chan(ch);
+    take_back(ch.py(), |other| mine.only(other), SignalSet::EMPTY)
+}
+
+/// A context that the first of the signals ends. Registered also if its parent is done already (G9).
+#[pyfunction]
+#[pyo3(name = "_signal_context", signature = (parent, names, signals, /))]
+#[allow(clippy::needless_pass_by_value)] // as PyO3 gives them
+pub fn notify_context<'py>(
+    parent: &Bound<'py, PyAny>,
+    names: String,
+    signals: Vec<Wanted<'py>>,
+) -> PyResult<Bound<'py, CancelContext>> {
+    let (ctx, node) = context_make::with_signals(parent, names)?;
+    register(parent.py(), Target::Context(node), &signals)?;
+    Ok(ctx)
+}
+
+/// After its `cancel`.
+pub fn stop_context(py: Python<'_>, node: &Link) -> PyResult<()> {
+    static GIVE_BACK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let mine = Target::Context(node.clone());
+    take_back(py, |other| mine.only(other), SignalSet::EMPTY)?;
+    let give_back = GIVE_BACK.import(py, "gochan.signal", "_give_back")?;
+    guard::call(give_back, []).map(drop)
 }
 
 /// Takes signals from all targets, and has the system drop them from now on, if `ignore`.
@@ -466,7 +511,7 @@ pub fn stop(target: &Bound<'_, PyAny>) -> PyResult<()> {
 #[pyo3(name = "_signal_reset", signature = (numbers, ignore, /))]
 #[allow(clippy::needless_pass_by_value)]
 pub fn reset(py: Python<'_>, numbers: Vec<Number>, ignore: bool) -> PyResult<()> {
-    let signals = set_of(&numbers);
+    let signals: SignalSet = numbers.into_iter().collect();
     let to_ignore = if ignore { signals } else { SignalSet::EMPTY };
     take_back(py, |_| signals, to_ignore)
 }
@@ -488,7 +533,7 @@ pub fn ignored(number: Number) -> PyResult<bool> {
 #[pyfunction]
 #[pyo3(name = "_signal_wanted", signature = (number, /))]
 pub fn wanted(number: Number) -> bool {
-    mailbox::wanted().has(number)
+    MAILBOX.wanted().has(number)
 }
 
 /// A signal has come to a handler in Python. False if nobody wants it.
@@ -503,7 +548,7 @@ pub fn mark(number: Number) -> bool {
 #[pyo3(name = "_signal_again", signature = (number, /))]
 pub fn set_again(number: Number) -> PyResult<()> {
     let _state = get().lock();
-    if mailbox::wanted().has(number) {
+    if MAILBOX.wanted().has(number) {
         handler::install(number, false)?;
     }
     Ok(())

@@ -23,6 +23,7 @@ mod parker;
 mod permits;
 mod seats;
 mod select;
+mod signals;
 mod steal;
 mod timers;
 mod turns;
