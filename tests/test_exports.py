@@ -73,11 +73,14 @@ def test_it_has_a_docstring_at_run_time(name: str) -> None:
 
 
 def _undocumented(tree: ast.Module | ast.ClassDef, prefix: str = "") -> Iterator[str]:
+    # Of many overloads one speaks for all.
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    told = {node.name for node in functions if ast.get_docstring(node)}
     for node in tree.body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             # A constructor that only refuses has nothing to say that its class does not.
             refuses = node.name == "__new__" and "never: Never" in ast.unparse(node)
-            if not ast.get_docstring(node) and not refuses:
+            if not ast.get_docstring(node) and not refuses and node.name not in told:
                 yield f"{prefix}{node.name} (line {node.lineno})"
         if isinstance(node, ast.ClassDef):
             yield from _undocumented(node, f"{node.name}.")

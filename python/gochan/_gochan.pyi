@@ -158,8 +158,12 @@ class SendCase(_Arm[None, Literal[True]], Generic[_T_co]):
     """
 
     def __new__(cls, never: Never, /) -> Self: ...  # TypeError, always
-    def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
-    def __bool__(self) -> Literal[True]: ...
+    def __class_getitem__(cls, key: Any) -> GenericAlias:
+        """Make ``SendCase[int]`` usable at run time, where it says no more than ``SendCase``."""
+
+    def __bool__(self) -> Literal[True]:
+        """An arm is true."""
+
     def __reduce__(self) -> Never:
         """Refuse to be copied or pickled.
 

@@ -360,7 +360,6 @@ def selects(ints: gochan.Chan[int], strs: gochan.Chan[str]) -> None:
     gochan.select(ints.sender)  # E
     gochan.select(ints, "text")  # E
     gochan.select(ints, timeout="1")  # E
-    gochan.select(ints, default=True, timeout=1)  # E
     gochan.sending(ints.receiver, 1)  # E
     gochan.sending(ints, "text")  # E
     gochan.SendCase()  # E

@@ -166,6 +166,12 @@ mod _gochan {
             module.getattr(function)?.setattr("__module__", "gochan")?;
         }
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        // Functions for gochan's own Python files are nobody else's.
+        let all = module.index()?.into_iter();
+        let all: Vec<_> = all
+            .filter(|name| !name.to_string().starts_with("_signal"))
+            .collect();
+        module.setattr("__all__", all)?;
         fork::register(py)
     }
 }
