@@ -255,7 +255,7 @@ pub fn now_seconds(py: Python<'_>) -> f64 {
     }
     #[cfg(not(target_os = "linux"))]
     {
-        static CLOCK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        static CLOCK: pyo3::sync::PyOnceLock<Py<PyAny>> = pyo3::sync::PyOnceLock::new();
         let read = || CLOCK.import(py, "time", "monotonic")?.call0()?.extract();
         read().unwrap_or_else(|_: PyErr| Duration::from_nanos(Monotonic.now().as_nanos()).as_secs_f64())
     }

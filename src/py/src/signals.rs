@@ -408,9 +408,7 @@ fn start_watcher(py: Python<'_>) -> PyResult<()> {
     {
         let mut state = get().lock();
         if state.is_over {
-            return Err(PyRuntimeError::new_err(
-                "gochan.signal: the interpreter is exiting, and no signals are delivered any more",
-            ));
+            return Err(exiting());
         }
         mailbox::prepare()?;
         if std::mem::replace(&mut state.has_watcher, true) {
@@ -432,6 +430,12 @@ fn start_watcher(py: Python<'_>) -> PyResult<()> {
     })
 }
 
+fn exiting() -> PyErr {
+    PyRuntimeError::new_err(
+        "gochan.signal: the interpreter is exiting, and no signals are delivered any more",
+    )
+}
+
 /// A signal, what is sent for it, and whether a function that handles it now is called as well.
 type Wanted<'py> = (Number, Bound<'py, PyAny>, bool);
 
@@ -444,7 +448,13 @@ fn register(py: Python<'_>, target: Target, signals: &[Wanted<'_>]) -> PyResult<
     let mut spare = None;
     let mut state = get().lock();
     let mut each = signals.iter();
-    let result = each.try_for_each(|&(number, _, chain)| handler::install(number, chain));
+    let result = if state.is_over {
+        // Since a moment ago: the start of a thread lets others run.
+        Err(exiting())
+    } else {
+        each.try_for_each(|&(number, _, chain)| handler::install(number, chain))
+            .map_err(PyErr::from)
+    };
     if result.is_ok() {
         for (number, value, _) in signals {
             let place = &mut state.values[usize::from(*number) - 1];
@@ -466,7 +476,7 @@ fn register(py: Python<'_>, target: Target, signals: &[Wanted<'_>]) -> PyResult<
     let unused = state.tidy();
     drop(state);
     drop((unused, spare));
-    result.map_err(PyErr::from)
+    result
 }
 
 #[pyfunction]
