@@ -314,10 +314,7 @@ fn report_lost(goroutine: &Bound<'_, Goroutine>, waits: Option<String>) {
 fn is_running(coroutine: &Bound<'_, PyAny>) -> bool {
     let mut at = coroutine.clone();
     loop {
-        let running = ["cr_running", "gi_running", "ag_running"]
-            .iter()
-            .find_map(|name| at.getattr_opt(name).ok().flatten());
-        if running.is_some_and(|running| running.is_truthy().unwrap_or(false)) {
+        if is_executing(&at) {
             return true;
         }
         let Some(next) = next_in_chain(&at) else {
@@ -325,6 +322,19 @@ fn is_running(coroutine: &Bound<'_, PyAny>) -> bool {
         };
         at = next;
     }
+}
+
+fn is_executing(at: &Bound<'_, PyAny>) -> bool {
+    let is = |name| {
+        let flag = at.getattr_opt(name).ok().flatten();
+        flag.map(|flag| flag.is_truthy().unwrap_or(false))
+    };
+    // An async generator calls itself running from the time its next value is asked for until it has come, also while it is
+    // suspended in between. Up to 3.11 it does not tell the two apart; there, closing who iterates leaves the generator alone.
+    if is("ag_running") == Some(true) {
+        return is("ag_suspended") == Some(false);
+    }
+    is("cr_running").or_else(|| is("gi_running")).unwrap_or(false)
 }
 
 /// What a coroutine or generator awaits.
