@@ -249,6 +249,9 @@ fn foreign_awaitable<'py>(foreign: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
     .into_any()
 }
 
+/// Flags of a code object that may await: of a coroutine, of a generator that is one, of an async generator.
+pub const CO_AWAITS: u32 = 0x80 | 0x100 | 0x200;
+
 /// The operation at the end of the goroutine's chain of awaits, and since when it waits there.
 pub fn waits_in(goroutine: &Bound<'_, Goroutine>) -> Option<(String, Instant)> {
     let py = goroutine.py();
@@ -264,7 +267,8 @@ pub fn waits_in(goroutine: &Bound<'_, Goroutine>) -> Option<(String, Instant)> {
     }
 }
 
-/// Goroutines that were found while their own coroutine was running: closed a little later.
+/// Goroutines that were found while their own coroutine was running: closed at the end of the collection, or a little later
+/// if it was none.
 static LATER: Mutex<Vec<Py<Goroutine>>> = Mutex::new(Vec::new());
 
 /// The collector, or the last reference, found a goroutine that has not ended: nothing can wake it any more.
@@ -364,6 +368,9 @@ extern "C" fn close_later(_nothing: *mut std::ffi::c_void) -> std::ffi::c_int {
 
 /// Closes those that were found while they could not be closed.
 pub fn close_found(py: Python<'_>) {
+    if LATER.lock().is_empty() {
+        return;
+    }
     let found = std::mem::take(&mut *LATER.lock());
     for goroutine in found {
         let goroutine = goroutine.into_bound(py);

@@ -6,6 +6,7 @@
 //! chan_type, fork                          what the module is put together from
 //! chan, chan_iter, wait_group, goroutine   the classes users see
 //! spawn, job, threads, report              goroutine threads; errors nobody looked at
+//! collection                               what the garbage collector closes by itself
 //! block, awaitable                         the two hosts
 //! operation, select, under                 one operation, whoever waits for it; one of several; with a context
 //! due                                      what happens at a time of its own
@@ -27,6 +28,7 @@ mod block;
 mod chan;
 mod chan_iter;
 mod chan_type;
+mod collection;
 mod coroutine;
 mod current;
 mod deferred;
