@@ -51,7 +51,7 @@ thread_local! {
 #[pyo3(name = "_collection")]
 fn tell(py: Python<'_>, phase: &str, _info: &Bound<'_, PyAny>) {
     match phase {
-        "start" => begin(),
+        "start" => begin(py),
         "stop" => end(py),
         _ => {}
     }
@@ -68,24 +68,25 @@ fn callbacks(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     py.import("gc")?.getattr("callbacks")
 }
 
-fn begin() {
+fn begin(py: Python<'_>) {
     if !scope::has_stepped() {
         return;
     }
-    COLLECTION.with(|collection| {
-        if collection.on.replace(true) {
-            // The end of the last one was not told: somebody has changed the list of callbacks meanwhile.
-            return;
-        }
-        // SAFETY: attached; a borrowed reference or null, of which one of our own is made.
-        unsafe {
-            let frame = ffi::PyEval_GetFrame();
-            ffi::Py_XINCREF(frame.cast());
-            collection.frame.set(frame);
-        }
+    let lost = COLLECTION.with(|collection| {
+        collection.on.set(true);
         collection.refused.set((null_mut(), 0));
         collection.stepped.set(current::set_stepped(false));
+        // SAFETY: attached; a borrowed reference or null, of which one of our own is made.
+        let frame = unsafe {
+            let frame = ffi::PyEval_GetFrame();
+            ffi::Py_XINCREF(frame.cast());
+            frame
+        };
+        collection.frame.replace(frame)
     });
+    // Of a collection whose end nobody told, because the list of callbacks was changed meanwhile.
+    // SAFETY: attached; the reference that was made at its beginning, or null.
+    drop(unsafe { Bound::from_owned_ptr_or_opt(py, lost.cast()) });
 }
 
 fn end(py: Python<'_>) {
