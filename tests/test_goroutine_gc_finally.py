@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import pytest
 
 import procs
 from collecting import collect_until, listening, unraisable
-from gochan import Chan, Goroutine, WouldBlock, go, num_goroutine, run
+from gochan import Chan, Goroutine, WouldBlock, agosched, go, num_goroutine, run
 from parking import wait_parked, wait_until, wait_waiting
 from reporting import Reports
 from watch import PATIENCE
@@ -120,6 +121,46 @@ def test_nothing_waits_in_its_finally_block(on: Any, caught: bool) -> None:
     assert len(log) == 1 and log[0]
     with pytest.raises(WouldBlock):
         never.send_nowait(1)  # nobody is parked there
+
+
+@on_each_thread
+def test_one_that_iterates_over_an_async_generator(on: Any) -> None:
+    """The generator, which the goroutine is suspended in, awaits in its own finally block.
+
+    Up to 3.12 Python leaves such a generator alone when its consumer is closed.
+    """
+    log: list[str] = []
+
+    async def values(ch: Chan[int]) -> AsyncGenerator[int, None]:
+        try:
+            while True:
+                yield await ch.arecv()
+        finally:
+            log.append("values")
+            await agosched()
+            log.append("values, after agosched")
+
+    async def consumes() -> None:
+        try:
+            async for _ in values(Chan()):
+                pass
+        finally:
+            await agosched()
+            log.append("consumes")
+
+    def scene() -> weakref.ref[Any]:
+        g = go(consumes)
+        wait_waiting(g)
+        return weakref.ref(g)
+
+    with listening() as said, unraisable() as heard:
+        seen = scene()
+        on(lambda: collect_until(lambda: seen() is None, "collected"))
+        [text] = said()
+        assert "it waits in Chan.arecv()" in text
+        assert heard == []
+    values_log = ["values", "values, after agosched"] if sys.version_info >= (3, 13) else []
+    assert log == [*values_log, "consumes"]
 
 
 def test_a_finally_block_may_start_goroutines() -> None:

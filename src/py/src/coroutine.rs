@@ -249,6 +249,9 @@ fn foreign_awaitable<'py>(foreign: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
     .into_any()
 }
 
+/// Flags of a code object that may await: of a coroutine, of a generator that is one, of an async generator.
+pub const CO_AWAITS: u32 = 0x80 | 0x100 | 0x200;
+
 /// The operation at the end of the goroutine's chain of awaits, and since when it waits there.
 pub fn waits_in(goroutine: &Bound<'_, Goroutine>) -> Option<(String, Instant)> {
     let py = goroutine.py();
@@ -264,7 +267,8 @@ pub fn waits_in(goroutine: &Bound<'_, Goroutine>) -> Option<(String, Instant)> {
     }
 }
 
-/// Goroutines that were found while their own coroutine was running: closed a little later.
+/// Goroutines that were found while their own coroutine was running: closed at the end of the collection, or a little later
+/// if it was none.
 static LATER: Mutex<Vec<Py<Goroutine>>> = Mutex::new(Vec::new());
 
 /// The collector, or the last reference, found a goroutine that has not ended: nothing can wake it any more.
@@ -314,10 +318,7 @@ fn report_lost(goroutine: &Bound<'_, Goroutine>, waits: Option<String>) {
 fn is_running(coroutine: &Bound<'_, PyAny>) -> bool {
     let mut at = coroutine.clone();
     loop {
-        let running = ["cr_running", "gi_running", "ag_running"]
-            .iter()
-            .find_map(|name| at.getattr_opt(name).ok().flatten());
-        if running.is_some_and(|running| running.is_truthy().unwrap_or(false)) {
+        if is_executing(&at) {
             return true;
         }
         let Some(next) = next_in_chain(&at) else {
@@ -325,6 +326,19 @@ fn is_running(coroutine: &Bound<'_, PyAny>) -> bool {
         };
         at = next;
     }
+}
+
+fn is_executing(at: &Bound<'_, PyAny>) -> bool {
+    let is = |name| {
+        let flag = at.getattr_opt(name).ok().flatten();
+        flag.map(|flag| flag.is_truthy().unwrap_or(false))
+    };
+    // An async generator calls itself running from the time its next value is asked for until it has come, also while it is
+    // suspended in between. Up to 3.11 it does not tell the two apart; there, closing who iterates leaves the generator alone.
+    if is("ag_running") == Some(true) {
+        return is("ag_suspended") == Some(false);
+    }
+    is("cr_running").or_else(|| is("gi_running")).unwrap_or(false)
 }
 
 /// What a coroutine or generator awaits.
@@ -354,6 +368,9 @@ extern "C" fn close_later(_nothing: *mut std::ffi::c_void) -> std::ffi::c_int {
 
 /// Closes those that were found while they could not be closed.
 pub fn close_found(py: Python<'_>) {
+    if LATER.lock().is_empty() {
+        return;
+    }
     let found = std::mem::take(&mut *LATER.lock());
     for goroutine in found {
         let goroutine = goroutine.into_bound(py);

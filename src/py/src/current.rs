@@ -2,6 +2,7 @@
 //!
 //! One thread-local for all of it, because each look at a thread-local of an extension module is a function call.
 
+use crate::collection;
 use crate::goroutine::Goroutine;
 use crate::scope::Scope;
 use gochan_core::sched::scheduler::{Permit, RunnerId};
@@ -95,21 +96,28 @@ impl Drop for Closing {
     }
 }
 
+/// How many operations were refused to what is closed on this thread, by us or by the garbage collector; none if nothing is.
+fn refused() -> Option<u32> {
+    CURRENT
+        .with(|current| current.closing.get())
+        .or_else(collection::refused)
+}
+
 pub fn is_closing() -> bool {
-    CURRENT.with(|current| current.closing.get().is_some())
+    refused().is_some()
 }
 
 /// After so many refusals a coroutine that is being closed will not see reason.
 const OFTEN: u32 = 100;
 
 pub fn was_refused_often() -> bool {
-    CURRENT.with(|current| current.closing.get().is_some_and(|refused| refused >= OFTEN))
+    refused().is_some_and(|refused| refused >= OFTEN)
 }
 
 pub fn count_refusal() {
-    CURRENT.with(|current| {
-        let refused = current.closing.get();
-        current.closing.set(refused.map(|refused| refused + 1));
+    CURRENT.with(|current| match current.closing.get() {
+        Some(refused) => current.closing.set(Some(refused + 1)),
+        None => collection::count_refusal(),
     });
 }
 
@@ -157,6 +165,11 @@ pub fn stepped_ptr() -> *mut ffi::PyObject {
             null_mut()
         }
     })
+}
+
+/// Whether awaitables may park the goroutine that runs on this thread; returns what was before.
+pub fn set_stepped(stepped: bool) -> bool {
+    CURRENT.with(|current| current.stepped.replace(stepped))
 }
 
 #[inline]

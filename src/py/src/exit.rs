@@ -4,6 +4,7 @@
 //! still whole: their `finally` blocks run. Threads in the middle of a goroutine are abandoned, as Go's are.
 
 use crate::aio;
+use crate::collection;
 use crate::coroutine;
 use crate::due;
 use crate::goroutine::Goroutine;
@@ -41,6 +42,7 @@ fn register(py: Python<'_>) -> PyResult<()> {
     let atexit = py.import("atexit")?;
     if !PREPARED.swap(true, Ordering::AcqRel) {
         atexit.call_method1("register", (function,))?;
+        collection::watch(py)?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@
 //! context, context_make                    contexts, and what makes them
 //! context_ask, _parent, _node              what they answer; what they hang on; the tree that is cancelled
 //! spawn, job, threads, report              goroutine threads; errors nobody looked at
+//! collection                               what the garbage collector closes by itself
 //! block, awaitable                         the two hosts
 //! operation, select, under                 one operation, whoever waits for it; one of several; with a context
 //! signals, signal_mailbox, signal_handler  who wants which signals; those that came; what the system does with them
@@ -30,6 +31,7 @@ mod block;
 mod chan;
 mod chan_iter;
 mod chan_type;
+mod collection;
 mod context;
 mod context_ask;
 mod context_make;

@@ -1,0 +1,148 @@
+//! While the garbage collector works on this thread: what it closes can not wait.
+//!
+//! A goroutine that nothing can wake is closed by its finalizer, which sees to it that nothing waits in its `finally` blocks. But the
+//! collector may come to a coroutine further down its chain of awaits first (objects of the youngest generation come before those of the
+//! middle one), and close that by itself. Its `finally` blocks then run in the middle of whatever this thread is doing: a blocking form would
+//! wait for ever with the collector, and an awaitable would park the goroutine that happens to be resumed here. So the
+//! interpreter tells us when a collection begins and ends (`gc.callbacks`), and in between
+//!
+//! * no awaitable takes the goroutine that is resumed on this thread for its own, and
+//! * in a coroutine that the collector closes, what would have to wait is refused, as in a goroutine that is being closed.
+//!
+//! Such a coroutine stands at the bottom of what runs on top of the frame that was running when the collection began. A `__del__` or a
+//! callback there is nobody's coroutine, and may do what it likes.
+//!
+//! At the end of the collection the goroutines that were put off are closed: see `coroutine::collected`.
+
+use crate::coroutine;
+use crate::current;
+use crate::scope;
+use pyo3::ffi;
+use pyo3::intern;
+use pyo3::prelude::*;
+use std::cell::Cell;
+use std::ptr::null_mut;
+
+#[derive(Debug)]
+struct Collection {
+    /// Whether one is under way on this thread.
+    on: Cell<bool>,
+    /// The frame that was running when it began, owned; null if none was.
+    frame: Cell<*mut ffi::PyFrameObject>,
+    /// Whether awaitables might park the goroutine of this thread before.
+    stepped: Cell<bool>,
+    /// The frame at the bottom of what was refused something last, only compared, and how often that was.
+    refused: Cell<(*mut ffi::PyFrameObject, u32)>,
+}
+
+thread_local! {
+    static COLLECTION: Collection = const {
+        Collection {
+            on: Cell::new(false),
+            frame: Cell::new(null_mut()),
+            stepped: Cell::new(false),
+            refused: Cell::new((null_mut(), 0)),
+        }
+    };
+}
+
+/// For `gc.callbacks`: called with "start" or "stop" on the thread that collects.
+#[pyfunction]
+#[pyo3(name = "_collection")]
+fn tell(py: Python<'_>, phase: &str, _info: &Bound<'_, PyAny>) {
+    match phase {
+        "start" => begin(py),
+        "stop" => end(py),
+        _ => {}
+    }
+}
+
+/// Before the first goroutine.
+pub fn watch(py: Python<'_>) -> PyResult<()> {
+    callbacks(py)?
+        .call_method1("append", (wrap_pyfunction!(tell, py)?,))
+        .map(drop)
+}
+
+fn callbacks(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    py.import("gc")?.getattr("callbacks")
+}
+
+fn begin(py: Python<'_>) {
+    if !scope::has_stepped() {
+        return;
+    }
+    let lost = COLLECTION.with(|collection| {
+        collection.on.set(true);
+        collection.refused.set((null_mut(), 0));
+        collection.stepped.set(current::set_stepped(false));
+        // SAFETY: attached; a borrowed reference or null, of which one of our own is made.
+        let frame = unsafe {
+            let frame = ffi::PyEval_GetFrame();
+            ffi::Py_XINCREF(frame.cast());
+            frame
+        };
+        collection.frame.replace(frame)
+    });
+    // Of a collection whose end nobody told, because the list of callbacks was changed meanwhile.
+    // SAFETY: attached; the reference that was made at its beginning, or null.
+    drop(unsafe { Bound::from_owned_ptr_or_opt(py, lost.cast()) });
+}
+
+fn end(py: Python<'_>) {
+    let frame = COLLECTION.with(|collection| {
+        if !collection.on.replace(false) {
+            return null_mut();
+        }
+        current::set_stepped(collection.stepped.get());
+        collection.frame.replace(null_mut())
+    });
+    // SAFETY: attached; the reference that was made at the beginning, or null.
+    drop(unsafe { Bound::from_owned_ptr_or_opt(py, frame.cast()) });
+    coroutine::close_found(py);
+}
+
+/// How many operations were refused to the coroutine that the collector closes on this thread; none if it closes none.
+#[inline]
+pub fn refused() -> Option<u32> {
+    if !COLLECTION.with(|collection| collection.on.get()) {
+        return None;
+    }
+    let closed = closed_by_collector()?;
+    let (last, refused) = COLLECTION.with(|collection| collection.refused.get());
+    Some(if last == closed { refused } else { 0 })
+}
+
+pub fn count_refusal() {
+    let (Some(refused), Some(closed)) = (refused(), closed_by_collector()) else {
+        return;
+    };
+    COLLECTION.with(|collection| collection.refused.set((closed, refused + 1)));
+}
+
+/// The frame of the coroutine, or async generator, that the collector closes on this thread at this moment.
+#[cold]
+fn closed_by_collector() -> Option<*mut ffi::PyFrameObject> {
+    // SAFETY: operations are begun by attached threads.
+    let py = unsafe { Python::assume_attached() };
+    let began = COLLECTION.with(|collection| collection.frame.get());
+    // SAFETY: attached; a borrowed reference or null.
+    let mut at = unsafe { Bound::from_borrowed_ptr_or_opt(py, ffi::PyEval_GetFrame().cast()) }?;
+    if at.as_ptr() == began.cast() {
+        return None;
+    }
+    loop {
+        // SAFETY: attached, a live frame; a new reference or null.
+        let back =
+            unsafe { Bound::from_owned_ptr_or_opt(py, ffi::PyFrame_GetBack(at.as_ptr().cast()).cast()) };
+        match back {
+            Some(back) if back.as_ptr() != began.cast() => at = back,
+            _ => break,
+        }
+    }
+    let frame = at.as_ptr().cast::<ffi::PyFrameObject>();
+    // SAFETY: attached, a live frame; a new reference, which never fails.
+    let code = unsafe { Bound::from_owned_ptr(py, ffi::PyFrame_GetCode(frame).cast()) };
+    let flags: u32 = code.getattr(intern!(py, "co_flags")).ok()?.extract().ok()?;
+    (flags & coroutine::CO_AWAITS != 0).then_some(frame)
+}
