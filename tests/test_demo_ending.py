@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from demo import DEMO, PATIENCE, PROSE, count, make, parse, posix, prelude
+from demo import DEMO, PATIENCE, PROSE, count, make, parse, posix, prelude, run
 
 # ---------------------------------------------------------------- Ctrl-C
 
@@ -164,15 +164,15 @@ class Spy:
         return self.paths.__enter__()
     def __exit__(self, *exc):
         return self.paths.__exit__(*exc)
-    def send(self, path):
+    def send(self, path, ctx):
         global sent
         sent += 1
         if sent == 4 + 8 + 1:
             sending.set()
-        self.paths.send(path)
+        self.paths.send(path, ctx=ctx)
 
-def walk(root, skip, paths, results, stop):
-    real_walk(root, skip, Spy(paths), results, stop)
+def walk(ctx, root, skip, paths, results):
+    real_walk(ctx, root, skip, Spy(paths), results)
 
 def count_file(path):
     held.release()
@@ -314,3 +314,31 @@ def test_no_progress_and_no_tqdm_where_stderr_is_no_terminal(
     os.close(slave)
     assert (done.returncode, done.stderr) == (0, b"False")
     assert parse(terminal_text(master).replace("\r\n", "\n")).total == (1, 1, 1)
+
+
+def test_a_timeout_prints_what_was_counted_so_far(tmp_path: Path) -> None:
+    make(tmp_path, {f"{n}.py": b"x\n" for n in range(8)})
+    slow = """
+real, first, never = _demo.count_file, threading.Lock(), threading.Event()
+
+def count_file(path):
+    if not first.acquire(blocking=False):
+        never.wait()
+    return real(path)
+
+_demo.count_file = count_file
+_demo.GRACE = 0
+"""
+    command = prelude(slow, tmp_path, "--timeout", 0.5)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    assert (done.returncode, done.stderr) == (124, "")
+    seen = parse(done.stdout)
+    assert seen.partial
+    assert seen.rows == {"Python": (1, 1, 1)}
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "soon"])
+def test_a_timeout_that_is_none(seconds: str) -> None:
+    done = run("--timeout", seconds)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--timeout" in done.stderr
