@@ -178,8 +178,10 @@ def test_a_goroutine_in_a_select_that_nothing_can_wake_is_collected() -> None:
         await aselect(Chan[int](), sending(Chan[int](), 1))
 
     async def main() -> None:
-        go(lost)
-        await agosched()
+        g = go(lost)
+        while g.state != "waiting":
+            await agosched()
+        del g
         with pytest.warns(ResourceWarning, match=r"aselect\(\) on recv from .*, send on "):
             await go(gc.collect)
 

@@ -7,6 +7,7 @@
 use crate::awaitable::Awaitable;
 use crate::current;
 use crate::exit;
+use crate::guard;
 use crate::limit::Limit;
 use crate::operation::Operation;
 use crate::spawn;
@@ -89,7 +90,7 @@ pub fn stop(py: Python<'_>) {
             .import("gochan._aio")
             .and_then(|aio| aio.call_method1("stop", (old,)));
         if let Err(error) = stopped {
-            error.write_unraisable(py, None);
+            guard::write_unraisable(py, error, None);
         }
     }
 }
@@ -150,7 +151,7 @@ impl Wake for Call {
                     match pair {
                         // One result, one place: never full, never closed.
                         Ok(pair) => drop(self.result.try_send(Value::new(pair.into_bound(py)))),
-                        Err(error) => error.write_unraisable(py, None),
+                        Err(error) => guard::write_unraisable(py, error, None),
                     }
                 });
             }

@@ -423,7 +423,7 @@ pub fn close(goroutine: &Bound<'_, Goroutine>) {
     }
     if let Err(error) = guard::call_method(coroutine, intern!(py, "close"), []) {
         if !is_goexit(py, error.value(py)) {
-            error.write_unraisable(py, Some(goroutine.as_any()));
+            guard::write_unraisable(py, error, Some(goroutine.as_any()));
         }
     }
     if entered {

@@ -438,7 +438,7 @@ impl Goroutine {
             // the user's own; that is reported like any error nobody can catch.
             let py = slf.py();
             if let Err(error) = group.get().change(py, -1) {
-                error.write_unraisable(py, Some(group.bind(py).as_any()));
+                guard::write_unraisable(py, error, Some(group.bind(py).as_any()));
             }
         }
     }

@@ -103,6 +103,21 @@ pub fn call_method<'py, const N: usize>(
     call(&object.getattr(name)?, arguments)
 }
 
+/// Tells `sys.unraisablehook` of an error, safe in threads that the interpreter lets go of: the hook prints, and printing lets go of
+/// the GIL.
+pub fn write_unraisable(py: Python<'_>, error: PyErr, place: Option<&Bound<'_, PyAny>>) {
+    gochan_core::lock::assert_none_held("reporting an error");
+    error.restore(py);
+    // SAFETY: the same function under an ABI that differs only in that unwinding is allowed.
+    let function = std::hint::black_box(unsafe {
+        std::mem::transmute::<unsafe extern "C" fn(*mut ffi::PyObject), Decref>(ffi::PyErr_WriteUnraisable)
+    });
+    let guard = NeverReturn;
+    // SAFETY: attached, with an error set; a live object or null.
+    unsafe { function(place.map_or(std::ptr::null_mut(), Bound::as_ptr)) };
+    std::mem::forget(guard);
+}
+
 /// For an error in a place that can not raise. Ctrl-C is not lost: it is signalled once more, and comes
 /// out of what the main thread runs next.
 pub fn raise_later(py: Python<'_>, error: PyErr, place: Option<&Bound<'_, PyAny>>) {
@@ -110,7 +125,7 @@ pub fn raise_later(py: Python<'_>, error: PyErr, place: Option<&Bound<'_, PyAny>
         // SAFETY: no conditions.
         unsafe { ffi::PyErr_SetInterrupt() };
     } else {
-        error.write_unraisable(py, place);
+        write_unraisable(py, error, place);
     }
 }
 

@@ -39,7 +39,7 @@ impl<'py> Hooks<'py> {
         let before = match enter.and_then(|enter| guard::call(&enter, [])) {
             Ok(before) => Some(before.unbind()),
             Err(error) => {
-                error.write_unraisable(py, None);
+                guard::write_unraisable(py, error, None);
                 None
             }
         };
@@ -52,7 +52,7 @@ pub fn refresh(py: Python<'_>) {
     static REFRESH: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     if let Err(error) = function(py, &REFRESH, "refresh_hooks").and_then(|refresh| guard::call(&refresh, []))
     {
-        error.write_unraisable(py, None);
+        guard::write_unraisable(py, error, None);
     }
 }
 
@@ -68,7 +68,7 @@ impl Drop for Hooks<'_> {
             .and_then(|threads| threads.getattr(self.leave))
             .and_then(|leave| guard::call(&leave, [before.bind(py)]));
         if let Err(error) = left {
-            error.write_unraisable(py, None);
+            guard::write_unraisable(py, error, None);
         }
         if let Some(pending) = pending {
             pending.restore(py);

@@ -141,7 +141,7 @@ impl Job {
         current::set_goroutine(None);
         if let Err(error) = world::ready_new(py, Routine::new(goroutine)) {
             // It waits in the queue for the next who comes.
-            error.write_unraisable(py, Some(coroutine));
+            guard::write_unraisable(py, error, Some(coroutine));
         }
     }
 

@@ -46,7 +46,7 @@ pub fn remember(goroutine: &Bound<'_, Goroutine>) {
             let old = UNLOOKED.lock().insert(goroutine.get().id(), weak.unbind());
             drop(old);
         }
-        Err(error) => error.write_unraisable(py, Some(goroutine.as_any())),
+        Err(error) => guard::write_unraisable(py, error, Some(goroutine.as_any())),
     }
 }
 
@@ -69,7 +69,7 @@ pub fn report(goroutine: &Bound<'_, Goroutine>) {
         return;
     }
     if let Err(failed) = call_hook(goroutine, &error) {
-        failed.write_unraisable(py, Some(goroutine.as_any()));
+        guard::write_unraisable(py, failed, Some(goroutine.as_any()));
     }
 }
 

@@ -254,7 +254,7 @@ impl<'a> Turn<'a> {
                 return;
             };
             if let Err(error) = delivery.send(py) {
-                error.write_unraisable(py, None);
+                guard::write_unraisable(py, error, None);
             }
         }
     }

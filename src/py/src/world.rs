@@ -9,6 +9,7 @@ use crate::current;
 use crate::deferred;
 use crate::due::Due;
 use crate::goroutine::{Goroutine, flag};
+use crate::guard;
 use crate::job::Job;
 use crate::monitor;
 use crate::scope;
@@ -204,7 +205,7 @@ pub fn ready_last(py: Python<'_>, routine: Routine) {
 pub fn call_runner(py: Python<'_>) {
     if let Err(error) = try_call_runner(py) {
         // No thread to be had now. The job waits for the next push, or for a runner to look again.
-        error.write_unraisable(py, None);
+        guard::write_unraisable(py, error, None);
     }
 }
 
