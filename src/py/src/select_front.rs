@@ -94,10 +94,7 @@ unsafe fn borrowed<'a, 'py>(
 }
 
 /// Gives the interpreter a result or an error; a panic becomes an error, as in PyO3's own trampolines.
-unsafe fn give(
-    py: Python<'_>,
-    run: impl FnOnce() -> Option<PyResult<Py<PyAny>>>,
-) -> Option<*mut ffi::PyObject> {
+fn give(py: Python<'_>, run: impl FnOnce() -> Option<PyResult<Py<PyAny>>>) -> Option<*mut ffi::PyObject> {
     let end = catch_unwind(AssertUnwindSafe(run))
         .unwrap_or_else(|_| Some(Err(PySystemError::new_err("panic in a select of gochan"))));
     match end? {
