@@ -29,12 +29,22 @@ const PATIENCE: Duration = Duration::from_micros(500);
 
 /// Runs `work` detached, and announces that this thread wants the GIL back afterwards.
 pub fn detach<R: Ungil + Send>(py: Python<'_>, work: impl Ungil + Send + FnOnce() -> R) -> R {
-    let result = py.detach(|| {
+    detach_for(py, work, |_| true)
+}
+
+/// As [`detach`], but announces it only for such results.
+pub fn detach_for<R: Ungil + Send>(
+    py: Python<'_>,
+    work: impl Ungil + Send + FnOnce() -> R,
+    is_wanted_for: impl Ungil + Send + FnOnce(&R) -> bool,
+) -> R {
+    let (result, announced) = py.detach(|| {
         let result = work();
-        WANTED.fetch_add(1, Ordering::AcqRel);
-        result
+        let announced = is_wanted_for(&result);
+        WANTED.fetch_add(u32::from(announced), Ordering::AcqRel);
+        (result, announced)
     });
-    WANTED.fetch_sub(1, Ordering::AcqRel);
+    WANTED.fetch_sub(u32::from(announced), Ordering::AcqRel);
     result
 }
 

@@ -202,7 +202,10 @@ fn idle(py: Python<'_>, held: Option<(Permit, RunnerId)>) -> Option<Order> {
     }
     // While this one was a runner it looked at the timers itself.
     monitor::expect(world.timers.earliest());
-    announce::detach(py, || wait_for_order(&seat, world))
+    // A runner that would let a rescuer in between two steps needs none: it may only have waited for the GIL itself, and whoever
+    // holds it for long at a time (a collection of a large heap) would get it back at once.
+    let is_wanted_for = |order: &Option<Order>| !matches!(order, Some(Order::Rescue(..)));
+    announce::detach_for(py, || wait_for_order(&seat, world), is_wanted_for)
 }
 
 /// Detached.
