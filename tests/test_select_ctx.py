@@ -1,4 +1,4 @@
-"""Select under a context: a done one wins over what is ready; in a wait whoever comes first does."""
+"""Select under a context: a done one wins over what is ready; in a wait who comes first does."""
 
 from __future__ import annotations
 
