@@ -33,6 +33,10 @@ pub enum AddError {
     Overflow,
 }
 
+/// An unlock or a release of what is not held, or not as much of it; nothing has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotHeld;
+
 impl<T> fmt::Display for TrySendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -66,7 +70,14 @@ impl fmt::Display for AddError {
     }
 }
 
+impl fmt::Display for NotHeld {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("it is not held")
+    }
+}
+
 impl<T: fmt::Debug> std::error::Error for TrySendError<T> {}
 impl std::error::Error for TryRecvError {}
 impl std::error::Error for CloseError {}
 impl std::error::Error for AddError {}
+impl std::error::Error for NotHeld {}

@@ -10,7 +10,7 @@
 //!
 //! ```text
 //! select, context
-//! channel + feed, wait_group, sched
+//! channel + feed, wait_group, semaphore, mutex, rwmutex, cond, sched
 //! wait_queue, wake_list, timers
 //! waiter, parker, signals
 //! lock, clock, error
@@ -19,7 +19,7 @@
 //!
 //! Three rules hold in every file:
 //!
-//! 1. **Hand over, never wake-and-retry.** A woken waiter already owns its result.
+//! 1. **Hand over, never wake-and-retry.** A woken waiter already owns its result. (One exception, with its reasons: [`mutex`].)
 //! 2. **Under a lock only memory moves.** No wake, and no drop of a `T` or `W`: both may run foreign
 //!    code. They are gathered in a [`wake_list::WakeList`] and happen after the unlock.
 //! 3. **The claim decides.** A peer that completes a waiter and the waiter's own cancellation meet
@@ -29,13 +29,17 @@
 
 pub mod channel;
 pub mod clock;
+pub mod cond;
 pub mod context;
 pub mod error;
 pub mod feed;
 pub mod lock;
+pub mod mutex;
 pub mod parker;
+pub mod rwmutex;
 pub mod sched;
 pub mod select;
+pub mod semaphore;
 pub mod signals;
 pub mod sys;
 pub mod timers;
@@ -45,7 +49,11 @@ pub mod waiter;
 pub mod wake_list;
 
 pub use channel::Channel;
+pub use cond::Cond;
+pub use mutex::Mutex;
 pub use parker::Parker;
+pub use rwmutex::RwMutex;
+pub use semaphore::Semaphore;
 pub use wait_group::WaitGroup;
 pub use waiter::{Outcome, Waiter};
 pub use wake_list::{Parked, Party, Wake};

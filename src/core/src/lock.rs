@@ -17,7 +17,7 @@ use std::ops::{Deref, DerefMut};
 /// The whole lock order of the crate, outermost first.
 ///
 /// ```text
-/// Context  ->  Channel | Group  ->  Waiter
+/// Context  ->  Channel | Group | Hold  ->  Waiter
 /// Channel  ->  Timers
 /// Seats, RunQueue           (alone: nothing is locked inside them, and they inside nothing)
 /// ```
@@ -33,6 +33,8 @@ pub enum Rank {
     Channel,
     /// State of one wait group.
     Group,
+    /// State of one mutex, semaphore or the like.
+    Hold,
     /// Threads that wait for something to do.
     Seats,
     /// One queue of the scheduler.

@@ -1,7 +1,7 @@
 //! A first-in-first-out queue of waiters that lets any of them leave in O(1).
 //!
 //! Invariants:
-//! * Order of `pop_front` is order of `push_back`; nobody is overtaken.
+//! * Order of `pop_front` is order of `push_back`; nobody is overtaken, but by who is put back to the front.
 //! * A [`Ticket`] names one stay in the queue. Once that node left, by whatever way, the ticket is
 //!   dead for ever, even when its slot is used again: the generation in it no longer matches.
 //! * `head`, `tail`, `prev` and `next` form one doubly linked list over exactly the used slots; the
@@ -92,6 +92,32 @@ impl<N> WaitQueue<N> {
             slot: index,
             generation,
         }
+    }
+
+    /// For one that has stood at the head before, and was called in vain.
+    pub fn push_front(&mut self, node: N) -> Ticket {
+        let index = self.take_slot();
+        let head = std::mem::replace(&mut self.head, index);
+        let slot = self.slot(index);
+        slot.node = Some(node);
+        slot.prev = NIL;
+        slot.next = head;
+        let generation = slot.generation;
+        if head == NIL {
+            self.tail = index;
+        } else {
+            self.slot(head).prev = index;
+        }
+        self.len += 1;
+        Ticket {
+            slot: index,
+            generation,
+        }
+    }
+
+    /// Who is next.
+    pub fn front(&self) -> Option<&N> {
+        self.slots.get(self.head as usize)?.node.as_ref()
     }
 
     pub fn pop_front(&mut self) -> Option<N> {
@@ -227,7 +253,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn agrees_with_a_plain_list(script in prop::collection::vec((0u8..3, any::<prop::sample::Index>()), 0..300)) {
+        fn agrees_with_a_plain_list(script in prop::collection::vec((0u8..4, any::<prop::sample::Index>()), 0..300)) {
             let mut queue = WaitQueue::new();
             let mut model: VecDeque<(u32, Ticket)> = VecDeque::new();
             let mut gone: Vec<Ticket> = Vec::new();
@@ -236,6 +262,10 @@ mod tests {
                 match action {
                     0 => {
                         model.push_back((next, queue.push_back(next)));
+                        next += 1;
+                    }
+                    3 => {
+                        model.push_front((next, queue.push_front(next)));
                         next += 1;
                     }
                     1 => {
@@ -252,6 +282,7 @@ mod tests {
                 }
                 prop_assert_eq!(queue.len(), model.len());
                 prop_assert_eq!(queue.is_empty(), model.is_empty());
+                prop_assert_eq!(queue.front().copied(), model.front().map(|e| e.0));
                 prop_assert!(queue.iter().copied().eq(model.iter().map(|e| e.0)));
                 if let Some(&old) = gone.last() {
                     prop_assert_eq!(queue.remove(old), None);

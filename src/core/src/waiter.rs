@@ -37,8 +37,12 @@ pub enum Outcome<T> {
     Ticked(Tick),
     /// The channel was closed.
     Closed,
-    /// A wait group's counter reached zero.
+    /// A wait group's counter reached zero, or all who waited were called.
     Released,
+    /// It has the lock, the permits or the signal that it waited for.
+    Granted,
+    /// A mutex was unlocked: it may try for it, and so may others (see `mutex`).
+    Free,
 }
 
 #[derive(Debug)]
@@ -132,6 +136,11 @@ impl<T> Waiter<T> {
     /// Whether neither a peer has settled it nor anybody cancelled it.
     pub fn is_waiting(&self) -> bool {
         matches!(self.turn.lock().state, State::Waiting)
+    }
+
+    /// Whether a peer could settle it: it waits, and in this process.
+    pub fn is_live(&self) -> bool {
+        self.epoch.load(Ordering::Relaxed) == epoch::current() && self.is_waiting()
     }
 
     /// The number of the wait that is under way.

@@ -262,7 +262,7 @@ impl Select {
             (Outcome::Ticked(tick), _) => chan.did(py, Did::Ticked(tick.due)),
             (Outcome::Closed, Way::Recv) => chan.did(py, Did::FoundClosed),
             (Outcome::Closed, Way::Send(_)) => Err(operation::send_on_closed(chan.chan.bind(py))),
-            (Outcome::Sent | Outcome::Released, _) => chan.did(py, Did::Sent),
+            (_, _) => chan.did(py, Did::Sent),
         }
     }
 

@@ -90,7 +90,7 @@ impl Party {
             Outcome::Received(value, _) => End::Received(value.open()),
             Outcome::Sent => End::Sent,
             Outcome::Closed => End::Closed,
-            Outcome::Released | Outcome::Ticked(_) => panic!("no channel does that by itself"),
+            _ => panic!("no channel does that by itself"),
         })
     }
 

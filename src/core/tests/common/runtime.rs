@@ -37,7 +37,7 @@ impl From<Outcome<Item>> for End {
             Outcome::Sent => Self::Sent,
             Outcome::Received(item, _) => Self::Received(item),
             Outcome::Closed => Self::Closed,
-            Outcome::Released | Outcome::Ticked(_) => panic!("no wait group here, and no clock"),
+            _ => panic!("no wait group here, no lock and no clock"),
         }
     }
 }

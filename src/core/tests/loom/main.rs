@@ -17,6 +17,7 @@ mod context;
 mod day;
 mod feed;
 mod goroutine;
+mod holds;
 mod order;
 mod park_word;
 mod parker;
