@@ -42,9 +42,13 @@ from gochan.errors import Canceled, DeadlineExceeded
 __all__ = [
     "CancelContext",
     "Chan",
+    "Cond",
     "Context",
     "Goroutine",
+    "Mutex",
+    "RWMutex",
     "RecvChan",
+    "Semaphore",
     "SendCase",
     "SendChan",
     "Ticker",
@@ -1539,3 +1543,241 @@ class Ticker:
 
     def __bool__(self) -> Literal[True]:
         """A ticker is true, stopped or not."""
+
+class Mutex:
+    """A lock that one party holds at a time, Go's ``sync.Mutex``.
+
+    ``with mutex`` and ``async with mutex`` lock and unlock; threads, tasks and goroutines may share
+    it in any mix. It has no owner: any party may unlock it. It is not reentrant: a party that locks
+    it twice waits for itself.
+
+    Who waits is served in order, but one that is running already may be faster than the one who was
+    just woken. Whoever has waited for 1 ms is handed the mutex, and the others stand behind.
+
+    Example:
+        >>> mutex = Mutex()
+        >>> with mutex:
+        ...     mutex.locked
+        True
+    """
+
+    def __new__(cls) -> Self:
+        """Make a mutex that is not locked."""
+
+    def lock(self, *, timeout: _Seconds | None = None, ctx: _ContextLike | None = None) -> None:
+        """Lock it; wait while somebody else holds it.
+
+        Args:
+            timeout: Seconds to wait at most.
+            ctx: A context that ends the wait with its error.
+
+        Raises:
+            TimeoutError: It was not unlocked in time.
+            BlockingError: It would stop a running event loop; ``await mutex.alock()``.
+        """
+
+    def alock(
+        self, *, timeout: _Seconds | None = None, ctx: _ContextLike | None = None
+    ) -> Awaitable[None]:
+        """Awaitable twin of ``lock``; does not suspend when nobody holds it."""
+
+    def try_lock(self) -> bool:
+        """Lock it if nobody holds it, and say whether that was so. Never waits."""
+
+    def unlock(self) -> None:
+        """Unlock it, whoever locked it.
+
+        Raises:
+            UnlockError: It is not locked. Nothing changed.
+        """
+
+    @property
+    def locked(self) -> bool:
+        """Whether somebody holds it: of an RWMutex a writer, of its ``reader`` any reader."""
+
+    def __enter__(self) -> Self:
+        """Lock it for a ``with`` block."""
+
+    def __exit__(self, *exc: object) -> None:
+        """Unlock it."""
+
+    async def __aenter__(self) -> Self:
+        """Lock it for an ``async with`` block."""
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Unlock it."""
+
+@final
+class RWMutex(Mutex):
+    """A lock for many readers or one writer, Go's ``sync.RWMutex``.
+
+    ``lock``, ``unlock`` and ``with rw`` write; ``rlock``, ``runlock`` and ``with rw.reader`` read.
+
+    A writer that waits holds off new readers, and when it is done all readers that wait come
+    before the next writer, so neither kind starves. A party that reads twice at once can therefore
+    wait for itself, and one that reads can not become a writer without unlocking first.
+
+    Example:
+        >>> rw = RWMutex()
+        >>> with rw.reader, rw.reader:
+        ...     rw.try_lock()
+        False
+    """
+
+    def __new__(cls) -> Self:
+        """Make a lock that nobody holds."""
+
+    def rlock(self, *, timeout: _Seconds | None = None, ctx: _ContextLike | None = None) -> None:
+        """Lock it for reading; wait while somebody writes, or waits to write.
+
+        Args:
+            timeout: Seconds to wait at most.
+            ctx: A context that ends the wait with its error.
+
+        Raises:
+            TimeoutError: It could not be locked in time.
+            BlockingError: It would stop a running event loop; ``await rw.arlock()``.
+        """
+
+    def arlock(
+        self, *, timeout: _Seconds | None = None, ctx: _ContextLike | None = None
+    ) -> Awaitable[None]:
+        """Awaitable twin of ``rlock``."""
+
+    def try_rlock(self) -> bool:
+        """Lock it for reading if nobody writes or waits to write; say whether. Never waits."""
+
+    def runlock(self) -> None:
+        """Undo one ``rlock``.
+
+        Raises:
+            UnlockError: Nobody reads. Nothing changed.
+        """
+
+    @property
+    def reader(self) -> Mutex:
+        """The reader's side as a Mutex, whose ``lock`` is ``rlock``. Go's ``RLocker()``."""
+
+@final
+class Cond:
+    """Waiting for something that others announce, under a lock. Go's ``sync.Cond``.
+
+    ``wait`` unlocks the lock, waits for a ``signal`` or ``broadcast``, and locks it again, also
+    before it raises. Test what you wait for in a loop: the lock is free in between. ``await cond``
+    is the awaitable form of ``wait``.
+
+    Of several who wait, a signal wakes the one that came first, and nobody else. A channel is often
+    the better choice, since it says what happened.
+
+    Example:
+        >>> cond, ready = Cond(), []
+        >>> def consumer():
+        ...     with cond.lock:
+        ...         while not ready:
+        ...             cond.wait()
+        ...         return ready.pop()
+        >>> g = go(consumer)
+        >>> with cond.lock:
+        ...     ready.append("tea")
+        ...     cond.signal()
+        >>> g.result()
+        'tea'
+    """
+
+    def __new__(cls, lock: Mutex | None = None) -> Self:
+        """Make a condition.
+
+        Args:
+            lock: A Mutex, an RWMutex or the ``reader`` of one; None makes a new Mutex.
+        """
+
+    @property
+    def lock(self) -> Mutex:
+        """The lock that goes with it."""
+
+    def wait(self, *, timeout: _Seconds | None = None, ctx: _ContextLike | None = None) -> None:
+        """Unlock, wait for a signal, and lock again.
+
+        Args:
+            timeout: Seconds to wait for the signal at most. Locking again is not counted.
+            ctx: A context that ends the wait with its error.
+
+        Raises:
+            UnlockError: The lock is not locked.
+            TimeoutError: No signal came in time. The lock is held.
+            BlockingError: It would stop a running event loop; ``await cond``.
+        """
+
+    def __await__(self) -> Generator[Any, Any]:
+        """Unlock, wait for a signal, and lock again, also when the task is cancelled."""
+
+    def signal(self) -> None:
+        """Wake the one who waits longest, if somebody does. The lock need not be held."""
+
+    def broadcast(self) -> None:
+        """Wake all who wait. The lock need not be held."""
+
+@final
+class Semaphore:
+    """So many permits, taken some at a time, first come first served. Go's ``semaphore.Weighted``.
+
+    ``with semaphore`` and ``async with semaphore`` hold one permit. The first who waits holds back
+    everyone behind, also those who want less: else somebody who wants many would wait for ever.
+
+    Example:
+        >>> semaphore = Semaphore(3)
+        >>> with semaphore:
+        ...     semaphore.try_acquire(3)
+        False
+    """
+
+    def __new__(cls, size: int, /) -> Self:
+        """Make a semaphore of ``size`` permits, all free.
+
+        Raises:
+            ValueError: ``size`` is negative, or more than 64 bits hold.
+        """
+
+    def acquire(
+        self, n: int = 1, /, *, timeout: _Seconds | None = None, ctx: _ContextLike | None = None
+    ) -> None:
+        """Take ``n`` permits; wait until they are free and all who came before are served.
+
+        Args:
+            n: How many.
+            timeout: Seconds to wait at most.
+            ctx: A context that ends the wait with its error, also if the permits came at the same
+                time.
+
+        Raises:
+            ValueError: ``n`` is negative; or more than there is, and nothing would end the wait.
+            TimeoutError: They were not free in time.
+            BlockingError: It would stop a running event loop; ``await semaphore.aacquire()``.
+        """
+
+    def aacquire(
+        self, n: int = 1, /, *, timeout: _Seconds | None = None, ctx: _ContextLike | None = None
+    ) -> Awaitable[None]:
+        """Awaitable twin of ``acquire``."""
+
+    def try_acquire(self, n: int = 1, /) -> bool:
+        """Take ``n`` permits if they are free and nobody waits; say whether. Never waits."""
+
+    def release(self, n: int = 1, /) -> None:
+        """Give ``n`` permits back, whoever took them.
+
+        Raises:
+            ValueError: More than are held. Nothing changed.
+        """
+
+    def __enter__(self) -> Self:
+        """Take one permit for a ``with`` block."""
+
+    def __exit__(self, *exc: object) -> None:
+        """Give it back."""
+
+    async def __aenter__(self) -> Self:
+        """Take one permit for an ``async with`` block."""
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Give it back."""

@@ -67,6 +67,16 @@ class WaitGroupError(RuntimeError):
     __module__ = "gochan"
 
 
+class UnlockError(RuntimeError):
+    """An unlock of a Mutex or RWMutex that is not locked, or not in that way.
+
+    Nothing changed. Pair each ``lock()`` with one ``unlock()``, and each ``rlock()`` with one
+    ``runlock()``; ``with mutex`` and ``with rw.reader`` do it for you.
+    """
+
+    __module__ = "gochan"
+
+
 class BlockingError(RuntimeError):
     """A blocking call would have stopped the event loop that runs on this thread.
 

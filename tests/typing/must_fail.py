@@ -11,9 +11,13 @@ import gochan
 from gochan import (
     CancelContext,
     Chan,
+    Cond,
     Context,
     Goroutine,
+    Mutex,
     RecvChan,
+    RWMutex,
+    Semaphore,
     SendChan,
     WaitGroup,
     agosched,
@@ -390,3 +394,23 @@ def signals(ctx: Context, ch: Chan[int], text: Chan[str]) -> None:
     notify_context(2)  # E
     with notify_context(ctx, 2.0):  # E
         pass
+
+
+# ------------------------------------------------------------------ locks
+class MyRWMutex(RWMutex): ...  # E
+
+
+def locks() -> None:
+    mutex = Mutex(1)  # E
+    mutex.lock(1.0)  # E
+    mutex.lock(timeout="1")  # E
+    mutex.rlock()  # E
+    mutex.locked = True  # E
+    RWMutex().reader.rlock()  # E
+    Cond(3)  # E
+    Cond().wait(1)  # E
+    Semaphore()  # E
+    Semaphore("3")  # E
+    Semaphore(size=3)  # E
+    Semaphore(3).acquire(n=1)  # E
+    Semaphore(3).release(0.5)  # E

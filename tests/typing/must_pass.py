@@ -19,11 +19,16 @@ from gochan import (
     Canceled,
     Chan,
     ChanClosed,
+    Cond,
     Context,
     DeadlineExceeded,
     Goroutine,
+    Mutex,
     RecvChan,
+    RWMutex,
+    Semaphore,
     SendChan,
+    UnlockError,
     WaitGroup,
     WaitGroupError,
     WouldBlock,
@@ -372,13 +377,54 @@ async def async_wait_groups(wg: WaitGroup) -> None:
         assert_type(same, WaitGroup)
 
 
+# ------------------------------------------------------------------ locks
+def locks() -> None:
+    mutex, rw = Mutex(), RWMutex()
+    mutex.lock()
+    mutex.lock(timeout=timedelta(seconds=1))
+    assert_type(mutex.try_lock(), bool)
+    mutex.unlock()
+    assert_type(mutex.locked, bool)
+    with mutex as same, rw as writing, rw.reader as reading:
+        assert_type(same, Mutex)
+        assert_type(writing, RWMutex)
+        assert_type(reading, Mutex)
+    rw.rlock(timeout=1)
+    assert_type(rw.try_rlock(), bool)
+    rw.runlock()
+    cond = Cond()
+    assert_type(Cond(rw.reader).lock, Mutex)
+    Cond(lock=rw)
+    cond.wait(timeout=0.5)
+    cond.signal()
+    cond.broadcast()
+    semaphore = Semaphore(3)
+    semaphore.acquire()
+    semaphore.acquire(2, timeout=1)
+    assert_type(semaphore.try_acquire(), bool)
+    semaphore.release(2)
+    with semaphore as held:
+        assert_type(held, Semaphore)
+
+
+async def async_locks(mutex: Mutex, rw: RWMutex, cond: Cond, semaphore: Semaphore) -> None:
+    await mutex.alock(timeout=1)
+    await rw.arlock()
+    await cond
+    await semaphore.aacquire(2)
+    async with mutex as same, rw as writing, semaphore as held:
+        assert_type(same, Mutex)
+        assert_type(writing, RWMutex)
+        assert_type(held, Semaphore)
+
+
 # ------------------------------------------------------------------ errors and protocols
 def errors(ch: Chan[int]) -> int:
     try:
         return ch.recv_nowait()
     except (WouldBlock, ChanClosed):
         pass
-    except (BlockingError, WaitGroupError) as wrong:
+    except (BlockingError, UnlockError, WaitGroupError) as wrong:
         as_builtin: RuntimeError = wrong
         raise as_builtin from None
     return 0

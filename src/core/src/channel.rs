@@ -297,7 +297,7 @@ impl<T, P: Parked<T>> RawChannel<T, P> {
         match outcome {
             Outcome::Received(value, ordinal) => self.unrecv(value, ordinal),
             Outcome::Ticked(tick) => self.untick(tick),
-            Outcome::Sent | Outcome::Closed | Outcome::Released => {}
+            _ => {}
         }
     }
 

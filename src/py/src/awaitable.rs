@@ -31,7 +31,7 @@ use crate::step_lock::StepLock;
 use crate::wake::{Place, ValueWaiter, Waker};
 use gochan_core::clock::Instant;
 use gochan_core::sys::Arc;
-use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning};
+use pyo3::exceptions::{PyGeneratorExit, PyRuntimeError, PyRuntimeWarning};
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -102,12 +102,18 @@ impl Awaitable {
         let step = match state.stage {
             Stage::New => state.begin(slf, stepped),
             Stage::Goroutine(_) => state.resume_goroutine(slf, stepped),
-            _ => state.go_on(slf.py()),
+            _ => state.go_on(slf),
         };
         if step.is_err() && !matches!(state.stage, Stage::Task(_) | Stage::Goroutine(_)) {
             state.is_over();
         }
         step
+    }
+
+    /// Of an operation that was done already.
+    pub fn nothing(py: Python<'_>) -> PyResult<Bound<'_, Self>> {
+        let result = Some(py.None());
+        Self::new(py, Operation::Ready { result }, Limit::Never)
     }
 
     /// Whether nothing is left to give back.
@@ -199,7 +205,9 @@ impl State {
             return Ok(Step::Return(result));
         }
         if self.limit.is_now() {
-            return self.expired(py, self.limit);
+            let result = self.expired(py)?;
+            self.is_over();
+            return Ok(Step::Return(result));
         }
         if current::is_closing() {
             if current::was_refused_often() {
@@ -209,17 +217,7 @@ impl State {
             }
             current::refuse_while_closing(|| self.operation.title(py, self.operation.names().1))?;
         }
-        match park_task(py, &mut self.operation, self.limit)? {
-            Ok(result) => {
-                self.is_over();
-                Ok(Step::Return(result))
-            }
-            Err(waiter) => {
-                let step = Step::Yield(waiter.clone_ref(py).into_any());
-                self.stage = Stage::Task(waiter);
-                Ok(step)
-            }
-        }
+        self.park_task(py, self.limit)
     }
 
     #[inline]
@@ -242,7 +240,9 @@ impl State {
                 return Ok(Step::Return(result));
             }
             if self.limit.is_now() {
-                return self.expired(py, self.limit);
+                let result = self.expired(py)?;
+                self.is_over();
+                return Ok(Step::Return(result));
             }
         }
         match Wait::begin(goroutine, &mut self.operation, self.limit)? {
@@ -273,13 +273,13 @@ impl State {
         match wait.outcome(&self.operation) {
             Found::Outcome(outcome, arm) => {
                 self.stage = Stage::Over;
-                let result = self.operation.finish(py, outcome, arm)?;
-                self.operation = Operation::Yield;
-                Ok(Step::Return(result))
+                let end = self.operation.finish(py, outcome, arm);
+                self.ended(slf, stepped, end)
             }
-            Found::TimedOut(span) => {
+            Found::TimedOut => {
                 self.stage = Stage::Over;
-                self.expired(py, Limit::After(span))
+                let end = self.expired(py).map(Some);
+                self.ended(slf, stepped, end)
             }
             Found::Nothing if stepped.is_some() => Ok(Step::Yield(slf.to_owned().into_any().unbind())),
             Found::Nothing => Err(awaited_elsewhere()),
@@ -287,15 +287,93 @@ impl State {
     }
 
     /// The time is up: what a sleep waits for, and an error for all else.
-    fn expired(&mut self, py: Python<'_>, limit: Limit) -> PyResult<Step> {
-        let Some(result) = self.operation.expired(py) else {
-            return Err(timed_out(py, &self.operation, limit));
-        };
-        self.is_over();
-        Ok(Step::Return(result))
+    fn expired(&mut self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let result = self.operation.expired(py);
+        result.ok_or_else(|| timed_out(py, &self.operation, self.limit))
     }
 
-    fn go_on(&mut self, py: Python<'_>) -> PyResult<Step> {
+    /// A wait has ended: with a result, in vain, or with an error, which may have to wait.
+    #[inline]
+    fn ended(
+        &mut self,
+        slf: Borrowed<'_, '_, Awaitable>,
+        stepped: Option<Borrowed<'_, '_, Goroutine>>,
+        end: PyResult<Option<Py<PyAny>>>,
+    ) -> PyResult<Step> {
+        match end {
+            Ok(Some(result)) => {
+                self.operation = Operation::Yield;
+                return Ok(Step::Return(result));
+            }
+            Ok(None) => {}
+            Err(error) => self.operation.interrupted(slf.py(), error)?,
+        }
+        self.again(slf, stepped)
+    }
+
+    #[cold]
+    fn again(
+        &mut self,
+        slf: Borrowed<'_, '_, Awaitable>,
+        stepped: Option<Borrowed<'_, '_, Goroutine>>,
+    ) -> PyResult<Step> {
+        let py = slf.py();
+        let limit = self.operation.rest_of(self.limit);
+        if limit.is_now() {
+            return Err(timed_out(py, &self.operation, self.limit));
+        }
+        let Some(goroutine) = stepped else {
+            return self.park_task(py, limit);
+        };
+        match Wait::begin(&goroutine, &mut self.operation, limit)? {
+            Start::Done(result) => {
+                self.is_over();
+                Ok(Step::Return(result))
+            }
+            Start::Waits(wait) => {
+                self.stage = Stage::Goroutine(wait);
+                Ok(Step::Yield(slf.to_owned().into_any().unbind()))
+            }
+        }
+    }
+
+    fn park_task(&mut self, py: Python<'_>, limit: Limit) -> PyResult<Step> {
+        match park_task(py, &mut self.operation, limit)? {
+            Ok(result) => {
+                self.is_over();
+                Ok(Step::Return(result))
+            }
+            Err(waiter) => {
+                let step = Step::Yield(waiter.clone_ref(py).into_any());
+                self.stage = Stage::Task(waiter);
+                Ok(step)
+            }
+        }
+    }
+
+    /// Ends a wait that has to go on a little before `error` is raised: see `acquire`.
+    fn interrupt(
+        &mut self,
+        slf: Borrowed<'_, '_, Awaitable>,
+        stepped: Option<Borrowed<'_, '_, Goroutine>>,
+        error: PyErr,
+    ) -> PyResult<Step> {
+        let stepped = match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Goroutine(mut wait) => {
+                wait.end(&self.operation);
+                stepped
+            }
+            Stage::Task(waiter) => {
+                waiter.get().give_up(slf.py());
+                None
+            }
+            Stage::New | Stage::Yielded | Stage::Over | Stage::Aborted => return Err(error),
+        };
+        self.ended(slf, stepped, Err(error))
+    }
+
+    fn go_on(&mut self, slf: Borrowed<'_, '_, Awaitable>) -> PyResult<Step> {
+        let py = slf.py();
         match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Task(waiter) => {
                 if !waiter.get().has_ended() {
@@ -311,17 +389,15 @@ impl State {
                         return Err(error);
                     }
                 };
-                if is_timeout {
-                    return self.expired(py, self.limit);
-                }
-                match registration.and_then(|mut registration| registration.take()) {
-                    Some((outcome, arm)) => {
-                        let result = self.operation.finish(py, outcome, arm)?;
-                        self.operation = Operation::Yield;
-                        Ok(Step::Return(result))
+                let end = if is_timeout {
+                    self.expired(py).map(Some)
+                } else {
+                    match registration.and_then(|mut registration| registration.take()) {
+                        Some((outcome, arm)) => self.operation.finish(py, outcome, arm),
+                        None => Err(PyRuntimeError::new_err("the wait was cancelled")),
                     }
-                    None => Err(PyRuntimeError::new_err("the wait was cancelled")),
-                }
+                };
+                self.ended(slf, None, end)
             }
             Stage::Yielded => Ok(Step::Return(py.None())),
             Stage::New | Stage::Goroutine(_) | Stage::Over | Stage::Aborted => Err(used_up()),
@@ -423,12 +499,32 @@ impl Awaitable {
         if let Some(traceback) = traceback.filter(|traceback| !traceback.is_none()) {
             error.setattr("__traceback__", traceback)?;
         }
+        let error = PyErr::from_value(error);
+        if let Some(mut state) = slf.get().state.try_lock() {
+            if state.operation.waits_for_lock() {
+                let stepped = current::stepped(slf.py());
+                let stepped = stepped.as_ref().map(Bound::as_borrowed);
+                return match state.interrupt(slf.as_borrowed(), stepped, error)? {
+                    Step::Yield(waiter) => Ok(waiter),
+                    Step::Return(result) => Err(slots::stop_iteration(result.into_bound(slf.py()))),
+                };
+            }
+        }
         slf.get().abort(slf.py())?;
-        Err(PyErr::from_value(error))
+        Err(error)
     }
 
-    fn close(&self, py: Python<'_>) -> PyResult<()> {
-        self.abort(py)
+    fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        if let Some(mut state) = slf.get().state.try_lock() {
+            if state.operation.waits_for_lock() {
+                // What a coroutine that is closed raises next. It takes the lock if it can.
+                let closing = PyGeneratorExit::new_err(());
+                drop(state.interrupt(slf.as_borrowed(), None, closing));
+                return Ok(());
+            }
+        }
+        slf.get().abort(py)
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> String {

@@ -49,14 +49,35 @@ pub fn wait_after_attempt(py: Python<'_>, mut operation: Operation, limit: Limit
         Limit::After(span) => Some(Monotonic.now().saturating_add(span)),
         Limit::Now | Limit::Never => None,
     };
+    let mut deadline = deadline;
+    loop {
+        match wait_once(py, &mut operation, deadline, limit) {
+            Ok(Some(result)) => return Ok(result),
+            // It was called in vain, and waits on.
+            Ok(None) => {}
+            // An error may have to wait until a lock is held again.
+            Err(error) => operation.interrupted(py, error)?,
+        }
+        if operation.is_bound() {
+            deadline = None;
+        }
+    }
+}
+
+fn wait_once(
+    py: Python<'_>,
+    operation: &mut Operation,
+    deadline: Option<Instant>,
+    limit: Limit,
+) -> PyResult<Option<Py<PyAny>>> {
     let waiter = Arc::new(ValueWaiter::new());
     let parker = PARKER.with(Arc::clone);
     let waker = |arm| Waker::Thread(Box::new(Place::new(&waiter, Arc::clone(&parker), arm)));
     let mut registration = match operation.park(py, &waiter, waker)? {
-        Parked::Not(result) => return Ok(result),
+        Parked::Not(result) => return Ok(Some(result)),
         Parked::In(registration) => registration,
     };
-    let _record = goroutine::Waiting::enter(py, &operation);
+    let _record = goroutine::Waiting::enter(py, operation);
     // Whoever is stepped on this thread besides goes on elsewhere.
     runner::leave(py);
     let look = signals_arrive_here(py);
@@ -73,7 +94,7 @@ pub fn wait_after_attempt(py: Python<'_>, mut operation: Operation, limit: Limit
             }
             Slept::TimedOut => {
                 if registration.cancel() {
-                    return expired(py, &mut operation, limit);
+                    return expired(py, operation, limit).map(Some);
                 }
                 break;
             }

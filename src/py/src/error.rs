@@ -25,6 +25,7 @@ exception!(chan_closed, "ChanClosed");
 exception!(would_block, "WouldBlock");
 exception!(wait_group, "WaitGroupError");
 exception!(blocking, "BlockingError");
+exception!(unlock, "UnlockError");
 
 pub fn timed_out(operation: &str, limit: Duration, on: &str) -> PyErr {
     let seconds = limit.as_secs_f64();

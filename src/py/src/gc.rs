@@ -7,7 +7,7 @@
 //! object shows nothing, in all phases, and counts as reachable.
 
 use crate::value::Value;
-use crate::wake::{ChanCore, GroupCore, Waker};
+use crate::wake::{ChanCore, Waker};
 use gochan_core::channel::Held;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -42,9 +42,13 @@ pub fn visit_chan(visit: PyVisit<'_>, core: &ChanCore) -> Result<(), PyTraverseE
     result
 }
 
-pub fn visit_group(visit: PyVisit<'_>, core: &GroupCore) -> Result<(), PyTraverseError> {
+/// Of a primitive that keeps nothing but who waits. `show` is its `try_visit`.
+pub fn visit_waiters(
+    visit: PyVisit<'_>,
+    show: impl FnOnce(&mut dyn FnMut(&Waker)) -> bool,
+) -> Result<(), PyTraverseError> {
     let mut result = Ok(());
-    core.try_visit(&mut |waker| {
+    show(&mut |waker| {
         if result.is_ok() {
             result = visit_waker(visit, waker);
         }

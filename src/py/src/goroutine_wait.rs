@@ -38,7 +38,7 @@ pub struct Wait {
 struct Rare {
     /// `None`: the goroutine's own waiter.
     extra: Option<Arc<ValueWaiter>>,
-    timeout: Option<(Key, Duration)>,
+    timeout: Option<Key>,
 }
 
 /// How an operation in a goroutine began.
@@ -53,7 +53,7 @@ pub enum Start {
 pub enum Found {
     /// By which arm it came, too.
     Outcome(Outcome<Value>, u32),
-    TimedOut(Duration),
+    TimedOut,
     /// It was resumed for something else.
     Nothing,
 }
@@ -89,7 +89,7 @@ impl Wait {
             Queued::In(ticket) => ticket,
         };
         let timeout = match limit {
-            Limit::After(span) => Some((expire_after(goroutine, extra.as_ref(), span), span)),
+            Limit::After(span) => Some(expire_after(goroutine, extra.as_ref(), span)),
             Limit::Never | Limit::Now => None,
         };
         let rare = extra.is_some() || timeout.is_some();
@@ -106,14 +106,14 @@ impl Wait {
     pub fn outcome(&mut self, operation: &Operation) -> Found {
         let waiter = self.waiter();
         if !waiter.is_settled() {
-            let timeout = self.rare.as_ref().and_then(|rare| rare.timeout);
-            let Some((_, span)) = timeout.filter(|_| !waiter.is_waiting()) else {
+            let has_timeout = self.rare.as_ref().is_some_and(|rare| rare.timeout.is_some());
+            if !has_timeout || waiter.is_waiting() {
                 return Found::Nothing;
-            };
+            }
             // Between the two looks a peer may have come.
             if !waiter.is_settled() {
                 self.leave(operation);
-                return Found::TimedOut(span);
+                return Found::TimedOut;
             }
         }
         let Some((outcome, arm)) = self.settled(operation) else {
@@ -167,7 +167,7 @@ impl Wait {
             return;
         };
         if let Some(timeout) = rare.timeout.take() {
-            due::cancel(timeout.0);
+            due::cancel(timeout);
         }
         if rare.extra.is_none() {
             self.goroutine.get().set_waits(false);

@@ -4,13 +4,13 @@
 //!
 //! ```text
 //! chan_type, fork                          what the module is put together from
-//! chan, chan_iter, wait_group, goroutine   the classes users see
+//! chan, chan_iter, wait_group, goroutine, mutex, rwmutex, cond, semaphore   the classes users see
 //! context, context_make                    contexts, and what makes them
 //! context_ask, _parent, _node              what they answer; what they hang on; the tree that is cancelled
 //! spawn, job, threads, report              goroutine threads; errors nobody looked at
 //! collection                               what the garbage collector closes by itself
 //! block, awaitable                         the two hosts
-//! operation, select, under                 one operation, whoever waits for it; one of several; with a context
+//! operation, select, acquire, under        one operation, whoever waits for it; one of several; with a context
 //! signals, signal_mailbox, signal_handler  who wants which signals; those that came; what the system does with them
 //! due, fed                                 what happens at a time of its own; channels that a clock sends on
 //! aio_waiter, loop_host, bell, deferred, host   waking a task, waking a thread, which host is it
@@ -22,6 +22,7 @@
 
 #![allow(unsafe_code)] // The only crate that has any; each block says why it may.
 
+mod acquire;
 mod aio;
 mod aio_waiter;
 mod announce;
@@ -32,6 +33,7 @@ mod chan;
 mod chan_iter;
 mod chan_type;
 mod collection;
+mod cond;
 mod context;
 mod context_ask;
 mod context_make;
@@ -56,15 +58,18 @@ mod job;
 mod limit;
 mod loop_host;
 mod monitor;
+mod mutex;
 mod operation;
 mod pool;
 mod registration;
 mod report;
 mod run;
 mod runner;
+mod rwmutex;
 mod scope;
 mod select;
 mod select_front;
+mod semaphore;
 mod signal_handler;
 mod signal_mailbox;
 mod signals;
@@ -93,6 +98,8 @@ mod _gochan {
     #[pymodule_export]
     use super::chan::{RecvChan, SendChan};
     #[pymodule_export]
+    use super::cond::Cond;
+    #[pymodule_export]
     use super::context::{CancelContext, Context};
     #[pymodule_export]
     use super::context_make::{
@@ -104,11 +111,17 @@ mod _gochan {
     #[pymodule_export]
     use super::goroutine::{Goroutine, num_goroutine};
     #[pymodule_export]
+    use super::mutex::Mutex;
+    #[pymodule_export]
     use super::report::set_excepthook;
     #[pymodule_export]
     use super::run::run;
     #[pymodule_export]
+    use super::rwmutex::RwMutex;
+    #[pymodule_export]
     use super::select::{SendCase, aselect, select, sending};
+    #[pymodule_export]
+    use super::semaphore::Semaphore;
     #[pymodule_export]
     use super::signals::{
         close, ignored, mark, notify, notify_context, reset, set_again, stop, wanted, watch,

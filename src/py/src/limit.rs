@@ -1,6 +1,7 @@
 //! How long an operation may take: `timeout=` as users write it.
 
 use crate::host;
+use gochan_core::clock::{Clock, Instant, Monotonic};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -29,6 +30,17 @@ impl Limit {
         }
         // What is too long to be counted is as good as no limit.
         Ok(Duration::try_from_secs_f64(seconds).map_or(Self::Never, Self::After))
+    }
+
+    /// What is left of it when the wait began at `begin`.
+    pub fn since(self, begin: Option<Instant>) -> Self {
+        let (Self::After(span), Some(begin)) = (self, begin) else {
+            return self;
+        };
+        match span.checked_sub(Monotonic.now().saturating_since(begin)) {
+            Some(rest) if !rest.is_zero() => Self::After(rest),
+            _ => Self::Now,
+        }
     }
 
     pub fn is_now(self) -> bool {

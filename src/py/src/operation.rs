@@ -8,6 +8,7 @@
 //! 2. [`Operation::queue`]: try again and, in the same critical section, queue the waiter.
 //! 3. [`Operation::finish`]: turn the outcome that a peer left in the waiter into the result.
 
+use crate::acquire::Acquire;
 use crate::aio;
 use crate::chan::ChanBase;
 use crate::context_ask;
@@ -15,6 +16,7 @@ use crate::coroutine;
 use crate::error;
 use crate::fed;
 use crate::goroutine::Goroutine;
+use crate::limit::Limit;
 use crate::registration::{Queue, Registration, Stay, Stays};
 use crate::select::Select;
 use crate::under::{Guard, Under};
@@ -96,6 +98,8 @@ pub enum Operation {
     Under(Box<Under>),
     /// `sleep()`: no peer ever completes it, and its limit is its result.
     Sleep(Duration),
+    /// A lock, permits or a signal.
+    Acquire(Acquire),
     /// `agosched()`: a turn for the others. Its hosts know how.
     Yield,
 }
@@ -161,6 +165,7 @@ impl Operation {
             }
             Self::Ready { result } => Ok(Some(result.take().ok_or_else(used_up)?)),
             Self::Yield | Self::Sleep(_) => Ok(None),
+            Self::Acquire(acquire) => acquire.attempt(py),
             Self::Select(select) => select.attempt(py),
             Self::Under(under) => under.attempt(py),
             Self::Aio { awaitable, result } => {
@@ -204,6 +209,7 @@ impl Operation {
             Self::Wait { group } => Queue::Group(Arc::clone(group.get().core())),
             Self::Ask { goroutine, .. } => Queue::Receiver(goroutine.get().ended()),
             Self::Aio { result, .. } => Queue::Receiver(Arc::clone(result)),
+            Self::Acquire(acquire) => Queue::Held(acquire.held()),
             Self::Select(select) => return select.stays(),
             Self::Under(under) => return under.stays(),
             Self::Close { .. } | Self::Ready { .. } | Self::Sleep(_) | Self::Yield => return Stays::new(),
@@ -215,6 +221,7 @@ impl Operation {
     /// Takes the waiter out of the queues it still stands in.
     pub fn forget(&self, ticket: Ticket) {
         match self {
+            Self::Acquire(acquire) => acquire.held().forget(ticket),
             Self::Select(select) => select.leave(),
             Self::Under(under) => under.forget(),
             Self::Send { chan, .. } => chan.get().core().forget_sender(ticket),
@@ -239,6 +246,7 @@ impl Operation {
     pub fn give_back(&self, outcome: Outcome<Value>, arm: u32) {
         match (self, outcome) {
             (Self::Recv { chan, .. }, outcome) => fed::give_back(chan.get().core(), outcome),
+            (Self::Acquire(acquire), outcome) => acquire.held().give_back(&outcome),
             (Self::Select(select), outcome) => select.give_back(outcome, arm),
             (Self::Under(under), outcome) => under.give_back(outcome, arm),
             _ => {}
@@ -287,6 +295,7 @@ impl Operation {
                 RecvStart::Parked(ticket) => Ok(Queued::In(ticket)),
                 RecvStart::Closed => unreachable!("nobody closes it"),
             },
+            Self::Acquire(acquire) => acquire.queue(py, &mut waker),
             Self::Select(select) => select.queue(py, &mut waker),
             Self::Under(under) => under.queue(py, &mut waker),
             Self::Sleep(_) => Ok(Queued::In(Ticket::NOWHERE)),
@@ -297,11 +306,25 @@ impl Operation {
         }
     }
 
-    /// The result of a wait that a peer ended.
-    pub fn finish(&mut self, py: Python<'_>, outcome: Outcome<Value>, arm: u32) -> PyResult<Py<PyAny>> {
+    /// The result of a wait that a peer ended; `None` when it has to [`Self::queue`] again, see `acquire`.
+    #[inline]
+    pub fn finish(
+        &mut self,
+        py: Python<'_>,
+        outcome: Outcome<Value>,
+        arm: u32,
+    ) -> PyResult<Option<Py<PyAny>>> {
+        match self {
+            Self::Acquire(acquire) => acquire.finish(py, outcome),
+            Self::Under(under) => under.finish(py, outcome, arm),
+            _ => self.finish_plain(py, outcome, arm).map(Some),
+        }
+    }
+
+    #[inline]
+    fn finish_plain(&mut self, py: Python<'_>, outcome: Outcome<Value>, arm: u32) -> PyResult<Py<PyAny>> {
         match (self, fed::received(outcome)) {
             (Self::Select(select), outcome) => select.finish(py, outcome, arm),
-            (Self::Under(under), outcome) => under.finish(py, outcome, arm),
             (Self::Recv { chan, face }, Outcome::Received(value, _)) => received(chan.bind(py), *face, value),
             (Self::Recv { chan, face }, Outcome::Closed) => closed(chan.bind(py), *face),
             (Self::Send { chan, .. }, Outcome::Closed) => Err(send_on_closed(chan.bind(py))),
@@ -309,6 +332,48 @@ impl Operation {
             (Self::Ask { goroutine, ask }, _) => answer(goroutine.bind(py), *ask),
             (_, _) => Ok(py.None()),
         }
+    }
+
+    /// The wait ended with an error. It is raised now, or the operation has to [`Self::queue`] again first: see `acquire`.
+    pub fn interrupted(&mut self, py: Python<'_>, error: PyErr) -> PyResult<()> {
+        match self {
+            Self::Acquire(acquire) => acquire.interrupted(py, error),
+            Self::Under(under) => under.operation.interrupted(py, error),
+            _ => Err(error),
+        }
+    }
+
+    /// Whether an error that ends it may have to wait until a lock is held again.
+    pub fn waits_for_lock(&self) -> bool {
+        match self {
+            Self::Acquire(acquire) => matches!(acquire, Acquire::Signal(_)),
+            Self::Under(under) => under.operation.waits_for_lock(),
+            _ => false,
+        }
+    }
+
+    /// Whether nothing counts any more but the operation itself.
+    pub fn is_bound(&self) -> bool {
+        match self {
+            Self::Acquire(acquire) => acquire.is_bound(),
+            Self::Under(under) => under.operation.is_bound(),
+            _ => false,
+        }
+    }
+
+    /// What is left of its limit when it queues again.
+    pub fn rest_of(&self, limit: Limit) -> Limit {
+        match self {
+            _ if self.is_bound() => Limit::Never,
+            Self::Acquire(acquire) => limit.since(acquire.since()),
+            Self::Under(under) => under.operation.rest_of(limit),
+            _ => limit,
+        }
+    }
+
+    /// Whether a context that is done takes back what was granted in the meantime.
+    pub fn yields_to_context(&self) -> bool {
+        matches!(self, Self::Acquire(acquire) if acquire.yields_to_context())
     }
 
     /// The blocking form and its awaitable twin, as a user writes them.
@@ -333,6 +398,7 @@ impl Operation {
             Self::Ready { .. } => ("entering `with`", "entering `async with`"),
             Self::Yield => ("gosched()", "agosched()"),
             Self::Aio { .. } => ("aio()", "aio()"),
+            Self::Acquire(acquire) => acquire.names(),
             Self::Select(_) => ("select()", "aselect()"),
             Self::Sleep(_) => ("sleep()", "asleep()"),
             Self::Under(under) => under.operation.names(),
@@ -359,6 +425,7 @@ impl Operation {
             Self::Close { .. } | Self::Ready { .. } => "async with",
             Self::Yield => "await agosched()",
             Self::Aio { .. } => "await aio(...)",
+            Self::Acquire(acquire) => acquire.advice(),
             Self::Select(_) => "await aselect(...)",
             Self::Sleep(_) => "await asleep(seconds)",
             Self::Under(under) => under.operation.advice(),
@@ -408,6 +475,7 @@ impl Operation {
             // By name only: it may itself wait for one that waits for one ...
             Self::Ask { goroutine, .. } => format!("<gochan.Goroutine {}>", goroutine.get().full_name(py)),
             Self::Aio { .. } => "gochan's asyncio loop".into(),
+            Self::Acquire(acquire) => acquire.on(py),
             Self::Select(select) => select.describe(py),
             Self::Under(under) => under.operation.on(py),
             Self::Ready { .. } | Self::Sleep(_) | Self::Yield => String::new(),
@@ -429,6 +497,7 @@ impl Operation {
             // The result's channel is not shown: whoever waits there is held by a task of the loop, which completes it.
             Self::Aio { awaitable, .. } => visit.call(awaitable),
             Self::Sleep(_) | Self::Yield => Ok(()),
+            Self::Acquire(acquire) => acquire.traverse(visit),
             Self::Select(select) => select.traverse(visit),
             Self::Under(under) => under.traverse(visit),
         }

@@ -6,11 +6,13 @@
 //!   dropped;
 //! * a peer handed it a value that was not taken yet: the value goes back to the head of its channel,
 //!   in its old order;
+//! * a peer handed it a lock, permits or a signal: these go back or on as well (see `acquire`);
 //! * a peer took its value: that stays so.
 //!
 //! So an exception, a cancelled task, a closed loop or a collected coroutine need no code of their own. A wait that has several
 //! arms stands in one queue for each; once it has ended it leaves all of them.
 
+use crate::acquire::Held;
 use crate::fed;
 use crate::value::Value;
 use crate::wake::{ChanCore, GroupCore, ValueWaiter};
@@ -25,6 +27,7 @@ pub enum Queue {
     Sender(Arc<ChanCore>),
     Receiver(Arc<ChanCore>),
     Group(Arc<GroupCore>),
+    Held(Held),
 }
 
 /// One arm's place.
@@ -85,14 +88,14 @@ impl Registration {
         leave_all(places.filter_map(|stay| match &stay.queue {
             Queue::Sender(chan) => Some((&**chan, Side::Senders, stay.ticket)),
             Queue::Receiver(chan) => Some((&**chan, Side::Receivers, stay.ticket)),
-            Queue::Group(group) => {
-                group.forget(stay.ticket);
-                None
-            }
+            Queue::Group(_) | Queue::Held(_) => None,
         }));
         for stay in &self.stays {
-            if let Queue::Receiver(chan) = &stay.queue {
-                fed::left(chan);
+            match &stay.queue {
+                Queue::Receiver(chan) => fed::left(chan),
+                Queue::Group(group) if fired != Some(stay.arm) => group.forget(stay.ticket),
+                Queue::Held(held) if fired != Some(stay.arm) => held.forget(stay.ticket),
+                _ => {}
             }
         }
     }
@@ -107,8 +110,10 @@ impl Drop for Registration {
             return;
         };
         let stay = self.stays.iter().find(|stay| stay.arm == arm);
-        if let Some(Queue::Receiver(chan)) = stay.map(|stay| &stay.queue) {
-            fed::give_back(chan, outcome);
+        match stay.map(|stay| &stay.queue) {
+            Some(Queue::Receiver(chan)) => fed::give_back(chan, outcome),
+            Some(Queue::Held(held)) => held.give_back(&outcome),
+            _ => {}
         }
     }
 }

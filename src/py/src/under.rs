@@ -90,6 +90,16 @@ impl Under {
     }
 
     pub fn queue(&mut self, py: Python<'_>, waker: &mut dyn FnMut(u32) -> Waker) -> PyResult<Queued> {
+        if self.operation.is_bound() {
+            // Not ended by the context any more.
+            return Ok(match self.operation.queue(py, &mut *waker)? {
+                Queued::Not(result) => Queued::Not(result),
+                Queued::In(ticket) => {
+                    self.ticket = ticket;
+                    Queued::In(Ticket::NOWHERE)
+                }
+            });
+        }
         self.check(py)?;
         match self.operation.queue(py, &mut *waker)? {
             Queued::Not(result) => return Ok(Queued::Not(result)),
@@ -119,8 +129,17 @@ impl Under {
         Ok(Queued::In(Ticket::NOWHERE))
     }
 
-    pub fn finish(&mut self, py: Python<'_>, outcome: Outcome<Value>, arm: u32) -> PyResult<Py<PyAny>> {
+    pub fn finish(
+        &mut self,
+        py: Python<'_>,
+        outcome: Outcome<Value>,
+        arm: u32,
+    ) -> PyResult<Option<Py<PyAny>>> {
         if arm == CONTEXT {
+            return Err(self.guard.error(py));
+        }
+        if self.operation.yields_to_context() && self.guard.is_done() {
+            self.operation.give_back(outcome, arm);
             return Err(self.guard.error(py));
         }
         self.operation.finish(py, outcome, arm)

@@ -196,7 +196,7 @@ impl WaitGroup {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        gc::visit_group(visit, &self.core)
+        gc::visit_waiters(visit, |show| self.core.try_visit(show))
     }
 
     fn __clear__(&self) {

@@ -5,7 +5,11 @@ use crate::deferred;
 use crate::value::Value;
 use crate::world::Routine;
 use gochan_core::channel::RawChannel;
+use gochan_core::cond::RawCond;
+use gochan_core::mutex::RawMutex;
 use gochan_core::parker::Parker;
+use gochan_core::rwmutex::RawRwMutex;
+use gochan_core::semaphore::RawSemaphore;
 use gochan_core::sys::Arc;
 use gochan_core::wait_group::RawWaitGroup;
 use gochan_core::{Parked, Waiter};
@@ -14,6 +18,10 @@ use pyo3::prelude::*;
 /// The core's types as this crate uses them.
 pub type ChanCore = RawChannel<Value, Waker>;
 pub type GroupCore = RawWaitGroup<Value, Waker>;
+pub type MutexCore = RawMutex<Value, Waker>;
+pub type RwMutexCore = RawRwMutex<Value, Waker>;
+pub type SemaphoreCore = RawSemaphore<Value, Waker>;
+pub type CondCore = RawCond<Value, Waker>;
 pub type ValueWaiter = Waiter<Value>;
 
 /// One who waits: the waiter that a peer settles, and one counted reference to its host. A queue owns it while the
