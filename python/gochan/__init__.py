@@ -13,12 +13,18 @@ function, ``await ch.arecv()`` in an ``async def``, whether goroutine or asyncio
 """
 
 from gochan._gochan import (
+    AtomicBool,
+    AtomicInt,
+    AtomicRef,
     CancelContext,
     Chan,
     Cond,
     Context,
     Goroutine,
+    Map,
     Mutex,
+    ObjectPool,
+    Once,
     RecvChan,
     RWMutex,
     Semaphore,
@@ -40,6 +46,8 @@ from gochan._gochan import (
     gomaxprocs,
     gosched,
     num_goroutine,
+    once_func,
+    once_value,
     run,
     select,
     sending,
@@ -65,6 +73,9 @@ from gochan.errors import (
 )
 
 __all__ = [
+    "AtomicBool",
+    "AtomicInt",
+    "AtomicRef",
     "BlockingError",
     "CancelContext",
     "Canceled",
@@ -74,7 +85,10 @@ __all__ = [
     "Context",
     "DeadlineExceeded",
     "Goroutine",
+    "Map",
     "Mutex",
+    "ObjectPool",
+    "Once",
     "RWMutex",
     "RecvChan",
     "Semaphore",
@@ -99,6 +113,8 @@ __all__ = [
     "gomaxprocs",
     "gosched",
     "num_goroutine",
+    "once_func",
+    "once_value",
     "run",
     "select",
     "sending",

@@ -40,12 +40,18 @@ from typing_extensions import disjoint_base
 from gochan.errors import Canceled, DeadlineExceeded
 
 __all__ = [
+    "AtomicBool",
+    "AtomicInt",
+    "AtomicRef",
     "CancelContext",
     "Chan",
     "Cond",
     "Context",
     "Goroutine",
+    "Map",
     "Mutex",
+    "ObjectPool",
+    "Once",
     "RWMutex",
     "RecvChan",
     "Semaphore",
@@ -68,6 +74,8 @@ __all__ = [
     "gomaxprocs",
     "gosched",
     "num_goroutine",
+    "once_func",
+    "once_value",
     "run",
     "select",
     "sending",
@@ -83,6 +91,8 @@ __all__ = [
 ]
 
 _T = TypeVar("_T")
+_K = TypeVar("_K")
+_V = TypeVar("_V")
 _P = ParamSpec("_P")
 _T_co = TypeVar("_T_co", covariant=True)
 _T_contra = TypeVar("_T_contra", contravariant=True)
@@ -105,7 +115,6 @@ _Fx = TypeVar("_Fx", bound=bool)
 # typing reads int as a kind of float, so ints are included.
 _Seconds: TypeAlias = float | timedelta
 
-_V = TypeVar("_V")
 _Rest = TypeVar("_Rest", bound=bool)
 # The result of a select by its first arm, by its second, ...
 _By0: TypeAlias = tuple[Literal[0], _V, Literal[True]] | tuple[Literal[0], None, _Rest]
@@ -1544,6 +1553,7 @@ class Ticker:
     def __bool__(self) -> Literal[True]:
         """A ticker is true, stopped or not."""
 
+@disjoint_base
 class Mutex:
     """A lock that one party holds at a time, Go's ``sync.Mutex``.
 
@@ -1781,3 +1791,247 @@ class Semaphore:
 
     async def __aexit__(self, *exc: object) -> None:
         """Give it back."""
+
+@final
+class Once:
+    """Something that runs a function once, however often it is asked. Go's ``sync.Once``.
+
+    The function of the first call runs, those of all others do not; all who come while it runs wait
+    for its end. An error counts as done, and goes to the first caller alone.
+
+    Example:
+        >>> once = Once()
+        >>> for name in ("a", "b"):
+        ...     once.do(lambda: print(name))
+        a
+    """
+
+    def __new__(cls) -> Self:
+        """Make one that has run nothing yet."""
+
+    def do(self, fn: Callable[[], Any], /) -> None:
+        """Call ``fn`` if nothing was run yet; else return when what was run has ended.
+
+        Raises:
+            TypeError: ``fn`` is no function, or an ``async def``: use ``ado``.
+            RuntimeError: ``fn`` itself calls it, and would wait for itself.
+            BlockingError: It would stop a running event loop; ``await once.ado(fn)``.
+            Exception: What ``fn`` raised.
+        """
+
+    def ado(self, fn: Callable[[], Any], /) -> Coroutine[Any, Any, None]:
+        """Awaitable twin of ``do``. ``fn`` may be an ``async def``: it is awaited."""
+
+    @property
+    def done(self) -> bool:
+        """Whether what was run has ended."""
+
+def once_func(fn: Callable[[], Any], /) -> Callable[[], None]:
+    """Make a function that calls ``fn`` at its first call only. Go's ``sync.OnceFunc``.
+
+    If ``fn`` raised an error, every call raises that. Whoever calls while ``fn`` runs waits; in an
+    event loop that is a BlockingError, and ``Once.ado`` the way out.
+
+    Example:
+        >>> setup = once_func(lambda: print("once"))
+        >>> setup()
+        once
+        >>> setup()
+
+    Raises:
+        TypeError: ``fn`` is no function, or an ``async def``.
+    """
+
+def once_value(fn: Callable[[], _T], /) -> Callable[[], _T]:
+    """Make a function that calls ``fn`` at its first call only, and returns its result every time.
+
+    If ``fn`` raised an error, every call raises that. Whoever calls while ``fn`` runs waits; in an
+    event loop that is a BlockingError, and ``Once.ado`` the way out. Go's ``sync.OnceValue``.
+
+    Example:
+        >>> answer = once_value(lambda: 6 * 7)
+        >>> answer(), answer()
+        (42, 42)
+
+    Raises:
+        TypeError: ``fn`` is no function, or an ``async def``.
+    """
+
+@final
+class AtomicInt:
+    """An int of 64 bits that many may change at the same time. Go's ``atomic.Int64``.
+
+    Example:
+        >>> n = AtomicInt(5)
+        >>> n.add(2), n.swap(1), n.load()
+        (7, 7, 1)
+    """
+
+    def __new__(cls, value: int = 0, /) -> Self:
+        """Make one with this value.
+
+        Raises:
+            ValueError: ``value`` does not fit 64 bits; as for all methods.
+        """
+
+    def load(self) -> int:
+        """Return the value."""
+
+    def store(self, value: int, /) -> None:
+        """Set the value."""
+
+    def add(self, delta: int, /) -> int:
+        """Add ``delta`` and return the new value. The largest plus one is the smallest."""
+
+    def swap(self, value: int, /) -> int:
+        """Set the value and return the old one."""
+
+    def compare_and_swap(self, old: int, new: int, /) -> bool:
+        """Set the value to ``new`` if it is ``old``, and say whether it was."""
+
+@final
+class AtomicBool:
+    """A bool that many may change at the same time. Go's ``atomic.Bool``.
+
+    Example:
+        >>> stopped = AtomicBool()
+        >>> stopped.swap(True), stopped.load()
+        (False, True)
+    """
+
+    def __new__(cls, value: bool = False, /) -> Self:
+        """Make one with this value."""
+
+    def load(self) -> bool:
+        """Return the value."""
+
+    def store(self, value: bool, /) -> None:
+        """Set the value."""
+
+    def swap(self, value: bool, /) -> bool:
+        """Set the value and return the old one."""
+
+    def compare_and_swap(self, old: bool, new: bool, /) -> bool:
+        """Set the value to ``new`` if it is ``old``, and say whether it was."""
+
+@final
+class AtomicRef(Generic[_T]):
+    """A reference to an object that many may change at the same time. Go's ``atomic.Pointer``.
+
+    Example:
+        >>> old, new = ["old"], ["new"]
+        >>> config = AtomicRef(old)
+        >>> config.compare_and_swap(old, new), config.load()
+        (True, ['new'])
+    """
+
+    def __new__(cls, value: _T, /) -> Self:
+        """Make one that refers to ``value``."""
+
+    def __class_getitem__(cls, key: Any) -> GenericAlias:
+        """Write the type of the object: ``AtomicRef[Config](config)``."""
+
+    def load(self) -> _T:
+        """Return the object."""
+
+    def store(self, value: _T, /) -> None:
+        """Set the object."""
+
+    def swap(self, value: _T, /) -> _T:
+        """Set the object and return the old one."""
+
+    def compare_and_swap(self, old: _T, new: _T, /) -> bool:
+        """Set the object to ``new`` if it *is* ``old``, and say whether it was."""
+
+@final
+class Map(Generic[_K, _V]):
+    """A dict that many may change at the same time, with steps of its own. Go's ``sync.Map``.
+
+    Each operation happens at one instant. ``ok`` tells whether a key was there; None is an ordinary
+    key and value. Keys are found as in a dict, by hash and equality.
+
+    Example:
+        >>> hits = Map[str, int]()
+        >>> hits.load_or_store("/", 1), hits.load_or_store("/", 1)
+        ((1, False), (1, True))
+        >>> hits.compare_and_swap("/", 1, 2), hits.load("/")
+        (True, (2, True))
+    """
+
+    def __new__(cls) -> Self:
+        """Make an empty map."""
+
+    def __class_getitem__(cls, key: Any) -> GenericAlias:
+        """Write the types of keys and values: ``Map[str, int]()``."""
+
+    def load(self, key: _K, /) -> tuple[_V, Literal[True]] | tuple[None, Literal[False]]:
+        """Return ``(value, True)``, or ``(None, False)`` if the key is not there.
+
+        Raises:
+            TypeError: The key is not hashable; as for all methods.
+        """
+
+    def store(self, key: _K, value: _V, /) -> None:
+        """Set the value of a key."""
+
+    def load_or_store(self, key: _K, value: _V, /) -> tuple[_V, bool]:
+        """Return ``(its value, True)`` if the key is there; else store, ``(value, False)``."""
+
+    def load_and_delete(self, key: _K, /) -> tuple[_V, Literal[True]] | tuple[None, Literal[False]]:
+        """Delete a key; return ``(value, True)``, or ``(None, False)`` if it was not there."""
+
+    def swap(self, key: _K, value: _V, /) -> tuple[_V, Literal[True]] | tuple[None, Literal[False]]:
+        """Set the value of a key; return ``(old value, True)``, or ``(None, False)``."""
+
+    def compare_and_swap(self, key: _K, old: _V, new: _V, /) -> bool:
+        """Set the value to ``new`` if it is or equals ``old``; say whether. Not for a new key."""
+
+    def compare_and_delete(self, key: _K, old: _V, /) -> bool:
+        """Delete a key if its value is or equals ``old``; say whether."""
+
+    def delete(self, key: _K, /) -> None:
+        """Delete a key, if it is there."""
+
+    def range(self) -> Iterator[tuple[_K, _V]]:
+        """Go through the pairs that are there. It is no snapshot, and holds nobody up.
+
+        Each key comes at most once, with the value it has then. Keys that come or go meanwhile may
+        be shown or not, and the loop may change the map as it likes.
+        """
+
+    def clear(self) -> None:
+        """Delete all keys."""
+
+    def __len__(self) -> int:
+        """How many keys there are at this instant. An empty map is true nonetheless."""
+
+@final
+class ObjectPool(Generic[_T]):
+    """Objects that are dear to make, kept for the next one who needs such a thing.
+
+    Which object ``get`` returns is not said, and the pool may lose any of them at any time. Go's
+    ``sync.Pool``.
+
+    Example:
+        >>> buffers = ObjectPool(bytearray)
+        >>> buffer = buffers.get()
+        >>> buffers.put(buffer)
+        >>> buffers.get() is buffer
+        True
+    """
+
+    def __new__(cls, new: Callable[[], _T] | None = None) -> Self:
+        """Make an empty pool.
+
+        Args:
+            new: Makes an object when the pool has none.
+        """
+
+    def __class_getitem__(cls, key: Any) -> GenericAlias:
+        """Write the type of the objects: ``ObjectPool[bytearray]()``."""
+
+    def get(self) -> _T | None:
+        """Return an object of the pool, else what ``new()`` makes, else None."""
+
+    def put(self, item: _T, /) -> None:
+        """Give an object to the pool. None is ignored."""

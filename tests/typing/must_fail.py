@@ -9,12 +9,18 @@ from contextlib import AbstractContextManager
 
 import gochan
 from gochan import (
+    AtomicBool,
+    AtomicInt,
+    AtomicRef,
     CancelContext,
     Chan,
     Cond,
     Context,
     Goroutine,
+    Map,
     Mutex,
+    ObjectPool,
+    Once,
     RecvChan,
     RWMutex,
     Semaphore,
@@ -29,6 +35,7 @@ from gochan import (
     gomaxprocs,
     gosched,
     num_goroutine,
+    once_value,
     run,
     set_excepthook,
     with_cancel,
@@ -414,3 +421,28 @@ def locks() -> None:
     Semaphore(size=3)  # E
     Semaphore(3).acquire(n=1)  # E
     Semaphore(3).release(0.5)  # E
+
+
+# ------------------------------------------------------------------ once, atomics, maps, pools
+class MyMap(Map[str, int]): ...  # E
+
+
+def the_rest() -> None:
+    Once().do(3)  # E
+    Once().do()  # E
+    once_value(count)  # E
+    number: int = once_value(str)()  # E
+    print(number)
+    AtomicInt("3")  # E
+    AtomicInt().add(0.5)  # E
+    AtomicInt(value=3)  # E
+    AtomicBool().store(None)  # E
+    AtomicRef()  # E
+    AtomicRef("a").store(3)  # E
+    m = Map[str, int]()
+    m.store(1, 1)  # E
+    m.store("a", "b")  # E
+    m["a"] = 1  # E
+    m.compare_and_swap("a", 1)  # E
+    ObjectPool(3)  # E
+    ObjectPool[int]().put("a")  # E

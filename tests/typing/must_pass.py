@@ -14,6 +14,9 @@ from typing import Any, Literal, TypeVar, assert_type
 
 import gochan
 from gochan import (
+    AtomicBool,
+    AtomicInt,
+    AtomicRef,
     BlockingError,
     CancelContext,
     Canceled,
@@ -23,7 +26,10 @@ from gochan import (
     Context,
     DeadlineExceeded,
     Goroutine,
+    Map,
     Mutex,
+    ObjectPool,
+    Once,
     RecvChan,
     RWMutex,
     Semaphore,
@@ -41,6 +47,8 @@ from gochan import (
     gomaxprocs,
     gosched,
     num_goroutine,
+    once_func,
+    once_value,
     run,
     set_excepthook,
     todo,
@@ -416,6 +424,49 @@ async def async_locks(mutex: Mutex, rw: RWMutex, cond: Cond, semaphore: Semaphor
         assert_type(same, Mutex)
         assert_type(writing, RWMutex)
         assert_type(held, Semaphore)
+
+
+# ------------------------------------------------------------------ once, atomics, maps, pools
+def once_and_atomics() -> None:
+    once = Once()
+    once.do(lambda: 3)
+    assert_type(once.done, bool)
+    assert_type(once_value(lambda: "text")(), str)
+    once_func(lambda: "text")()
+    n, flag, ref = AtomicInt(3), AtomicBool(), AtomicRef("text")
+    assert_type(n.add(1), int)
+    assert_type(n.swap(1), int)
+    assert_type(n.compare_and_swap(1, 2), bool)
+    assert_type(flag.swap(True), bool)
+    assert_type(ref.load(), str)
+    assert_type(ref.swap("other"), str)
+    maybe = AtomicRef[str | None](None)
+    assert_type(maybe.load(), str | None)
+
+
+async def async_once(once: Once) -> None:
+    await once.ado(lambda: fetch("/"))
+    await asyncio.create_task(once.ado(print))
+
+
+def maps_and_pools() -> None:
+    m = Map[str, int]()
+    value, ok = m.load("a")
+    assert_type(value, int | None)
+    assert_type(ok, bool)
+    m.store("a", 1)
+    assert_type(m.load_or_store("a", 1), tuple[int, bool])
+    assert_type(m.swap("a", 2)[1], bool)
+    assert_type(m.compare_and_swap("a", 1, 2), bool)
+    assert_type(m.compare_and_delete("a", 1), bool)
+    for key, number in m.range():
+        assert_type(key, str)
+        assert_type(number, int)
+    assert_type(len(m), int)
+    pool = ObjectPool(bytearray)
+    assert_type(pool.get(), bytearray | None)
+    pool.put(bytearray())
+    assert_type(ObjectPool[int]().get(), int | None)
 
 
 # ------------------------------------------------------------------ errors and protocols

@@ -10,6 +10,7 @@
 //!
 //! ```text
 //! select, context
+//! once
 //! channel + feed, wait_group, semaphore, mutex, rwmutex, cond, sched
 //! wait_queue, wake_list, timers
 //! waiter, parker, signals
@@ -35,6 +36,7 @@ pub mod error;
 pub mod feed;
 pub mod lock;
 pub mod mutex;
+pub mod once;
 pub mod parker;
 pub mod rwmutex;
 pub mod sched;
@@ -51,6 +53,7 @@ pub mod wake_list;
 pub use channel::Channel;
 pub use cond::Cond;
 pub use mutex::Mutex;
+pub use once::Once;
 pub use parker::Parker;
 pub use rwmutex::RwMutex;
 pub use semaphore::Semaphore;

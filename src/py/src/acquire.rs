@@ -9,15 +9,17 @@
 
 use crate::cond::Cond;
 use crate::mutex::{self, Hold, Mutex};
+use crate::once::Once;
 use crate::operation::Queued;
 use crate::semaphore::Semaphore;
 use crate::value::{Ref, Value};
-use crate::wake::{CondCore, SemaphoreCore, Waker};
+use crate::wake::{CondCore, OnceCore, SemaphoreCore, Waker};
 use gochan_core::Outcome;
 use gochan_core::clock::{Clock, Instant, Monotonic};
 use gochan_core::mutex::{LockStart, Stay};
 use gochan_core::semaphore::AcquireStart;
 use gochan_core::sys::Arc;
+use gochan_core::wait_group::WaitStart;
 use gochan_core::wait_queue::Ticket;
 use pyo3::exceptions::{PyGeneratorExit, PyKeyboardInterrupt, PySystemExit};
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -46,6 +48,10 @@ pub enum Acquire {
         gives: Gives,
     },
     Signal(Box<Signal>),
+    /// For the end of what a `Once` runs.
+    Once {
+        once: Ref<Once>,
+    },
 }
 
 /// Where a waiter of one of these stands, and how to give back what it was handed.
@@ -54,6 +60,7 @@ pub enum Held {
     Permits(Arc<SemaphoreCore>, u64),
     Lock(Hold),
     Signal(Arc<CondCore>),
+    Once(Arc<OnceCore>),
 }
 
 impl Held {
@@ -62,6 +69,7 @@ impl Held {
             Self::Permits(core, _) => core.forget(ticket),
             Self::Lock(hold) => hold.forget(ticket),
             Self::Signal(core) => core.forget(ticket),
+            Self::Once(core) => core.running().forget(ticket),
         }
     }
 
@@ -110,6 +118,7 @@ impl Acquire {
                 semaphore, permits, ..
             } => semaphore.get().core().try_acquire(*permits),
             Self::Lock { lock, face, .. } => lock.get().hold(*face).try_lock(),
+            Self::Once { once } => once.get().core().is_done(),
             Self::Signal(signal) => {
                 signal.check(py)?;
                 false
@@ -138,6 +147,10 @@ impl Acquire {
                     LockStart::Parked(ticket) => Some(ticket),
                 }
             }
+            Self::Once { once } => match once.get().core().running().wait_or_park_with(|| waker(0)) {
+                WaitStart::Released => None,
+                WaitStart::Parked(ticket) => Some(ticket),
+            },
             Self::Signal(signal) => return signal.queue(py, waker),
         };
         Ok(parked.map_or_else(|| Queued::Not(self.result(py)), Queued::In))
@@ -161,6 +174,7 @@ impl Acquire {
                 semaphore, permits, ..
             } => Held::Permits(Arc::clone(semaphore.get().core()), *permits),
             Self::Lock { lock, face, .. } => Held::Lock(lock.get().hold(*face).clone()),
+            Self::Once { once } => Held::Once(Arc::clone(once.get().core())),
             Self::Signal(signal) => match signal.stage {
                 Stage::New | Stage::Waits => Held::Signal(Arc::clone(signal.cond.get().core())),
                 Stage::Locks(_) | Stage::Over => signal.lock.held(),
@@ -203,6 +217,7 @@ impl Acquire {
                 Hold::Writes(_) => ("RWMutex.lock()", "RWMutex.alock()"),
                 Hold::Reads(_) => ("RWMutex.rlock()", "RWMutex.arlock()"),
             },
+            Self::Once { .. } => ("Once.do()", "Once.ado()"),
             Self::Signal(_) => ("Cond.wait()", "Cond.__await__()"),
         }
     }
@@ -214,6 +229,7 @@ impl Acquire {
                 Hold::Reads(_) => "await rw.arlock()` or `async with rw.reader",
                 Hold::Plain(_) | Hold::Writes(_) => "await mutex.alock()` or `async with mutex",
             },
+            Self::Once { .. } => "await once.ado(function)",
             Self::Signal(_) => "await cond",
         }
     }
@@ -222,6 +238,7 @@ impl Acquire {
         match self {
             Self::Permits { semaphore, .. } => semaphore.get().describe(semaphore.value().as_ptr()),
             Self::Lock { lock, .. } => Mutex::describe(lock.bind(py)),
+            Self::Once { once } => once.get().describe(once.value().as_ptr()),
             Self::Signal(signal) => Cond::describe(signal.cond.bind(py)),
         }
     }
@@ -230,6 +247,7 @@ impl Acquire {
         match self {
             Self::Permits { semaphore, .. } => crate::gc::visit_value(visit, semaphore.value()),
             Self::Lock { lock, .. } => crate::gc::visit_value(visit, lock.value()),
+            Self::Once { once } => crate::gc::visit_value(visit, once.value()),
             Self::Signal(signal) => signal.traverse(visit),
         }
     }
@@ -264,7 +282,7 @@ impl Signal {
         }
     }
 
-    fn hold<'a>(&'a self) -> &'a Hold {
+    fn hold(&self) -> &Hold {
         self.cond.get().mutex().get().hold(mutex::Face::Own)
     }
 

@@ -14,6 +14,7 @@ use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
+use std::ffi::c_int;
 
 /// Sleeps for ever when it is dropped, which only a forced unwind does.
 pub struct NeverReturn;
@@ -116,6 +117,49 @@ pub fn write_unraisable(py: Python<'_>, error: PyErr, place: Option<&Bound<'_, P
     // SAFETY: attached, with an error set; a live object or null.
     unsafe { function(place.map_or(std::ptr::null_mut(), Bound::as_ptr)) };
     std::mem::forget(guard);
+}
+
+type HashOf = unsafe extern "C-unwind" fn(*mut ffi::PyObject) -> ffi::Py_hash_t;
+
+/// `hash(object)`, safe in threads that the interpreter lets go of.
+pub fn hash(object: &Bound<'_, PyAny>) -> PyResult<ffi::Py_hash_t> {
+    gochan_core::lock::assert_none_held("calling Python");
+    // SAFETY: the same function under an ABI that differs only in that unwinding is allowed.
+    let function = std::hint::black_box(unsafe {
+        std::mem::transmute::<unsafe extern "C" fn(*mut ffi::PyObject) -> ffi::Py_hash_t, HashOf>(
+            ffi::PyObject_Hash,
+        )
+    });
+    let guard = NeverReturn;
+    // SAFETY: attached, a live object.
+    let hash = unsafe { function(object.as_ptr()) };
+    std::mem::forget(guard);
+    if hash == -1 {
+        return Err(PyErr::fetch(object.py()));
+    }
+    Ok(hash)
+}
+
+type Compare = unsafe extern "C-unwind" fn(*mut ffi::PyObject, *mut ffi::PyObject, c_int) -> c_int;
+
+/// Whether two objects are one or equal, as a dict sees it; safe in threads that the interpreter lets go of.
+pub fn equal(one: &Bound<'_, PyAny>, other: &Bound<'_, PyAny>) -> PyResult<bool> {
+    gochan_core::lock::assert_none_held("calling Python");
+    // SAFETY: the same function under an ABI that differs only in that unwinding is allowed.
+    let function = std::hint::black_box(unsafe {
+        std::mem::transmute::<
+            unsafe extern "C" fn(*mut ffi::PyObject, *mut ffi::PyObject, c_int) -> c_int,
+            Compare,
+        >(ffi::PyObject_RichCompareBool)
+    });
+    let guard = NeverReturn;
+    // SAFETY: attached, live objects.
+    let equal = unsafe { function(one.as_ptr(), other.as_ptr(), ffi::Py_EQ) };
+    std::mem::forget(guard);
+    if equal < 0 {
+        return Err(PyErr::fetch(one.py()));
+    }
+    Ok(equal == 1)
 }
 
 /// For an error in a place that can not raise. Ctrl-C is not lost: it is signalled once more, and comes

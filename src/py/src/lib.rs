@@ -5,6 +5,7 @@
 //! ```text
 //! chan_type, fork                          what the module is put together from
 //! chan, chan_iter, wait_group, goroutine, mutex, rwmutex, cond, semaphore   the classes users see
+//! once, atomic, map, map_table, object_pool   more of them
 //! context, context_make                    contexts, and what makes them
 //! context_ask, _parent, _node              what they answer; what they hang on; the tree that is cancelled
 //! spawn, job, threads, report              goroutine threads; errors nobody looked at
@@ -26,6 +27,7 @@ mod acquire;
 mod aio;
 mod aio_waiter;
 mod announce;
+mod atomic;
 mod awaitable;
 mod bell;
 mod block;
@@ -57,8 +59,12 @@ mod host;
 mod job;
 mod limit;
 mod loop_host;
+mod map;
+mod map_table;
 mod monitor;
 mod mutex;
+mod object_pool;
+mod once;
 mod operation;
 mod pool;
 mod registration;
@@ -96,6 +102,8 @@ mod _gochan {
     #[pymodule_export]
     use super::aio::aio;
     #[pymodule_export]
+    use super::atomic::{AtomicBool, AtomicInt, AtomicRef};
+    #[pymodule_export]
     use super::chan::{RecvChan, SendChan};
     #[pymodule_export]
     use super::cond::Cond;
@@ -111,7 +119,13 @@ mod _gochan {
     #[pymodule_export]
     use super::goroutine::{Goroutine, num_goroutine};
     #[pymodule_export]
+    use super::map::Map;
+    #[pymodule_export]
     use super::mutex::Mutex;
+    #[pymodule_export]
+    use super::object_pool::ObjectPool;
+    #[pymodule_export]
+    use super::once::{Once, once_func, once_value};
     #[pymodule_export]
     use super::report::set_excepthook;
     #[pymodule_export]
@@ -165,6 +179,8 @@ mod _gochan {
             "gomaxprocs",
             "gosched",
             "num_goroutine",
+            "once_func",
+            "once_value",
             "run",
             "select",
             "sending",

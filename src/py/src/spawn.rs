@@ -494,7 +494,7 @@ pub fn short_name(function: &Bound<'_, PyAny>) -> String {
 }
 
 /// The function's qualified name.
-fn name_of(function: &Bound<'_, PyAny>) -> Py<PyString> {
+pub fn name_of(function: &Bound<'_, PyAny>) -> Py<PyString> {
     let py = function.py();
     // SAFETY: attached, a live object; a function's qualified name is a str.
     unsafe {

@@ -7,6 +7,7 @@ use crate::world::Routine;
 use gochan_core::channel::RawChannel;
 use gochan_core::cond::RawCond;
 use gochan_core::mutex::RawMutex;
+use gochan_core::once::RawOnce;
 use gochan_core::parker::Parker;
 use gochan_core::rwmutex::RawRwMutex;
 use gochan_core::semaphore::RawSemaphore;
@@ -21,6 +22,7 @@ pub type GroupCore = RawWaitGroup<Value, Waker>;
 pub type MutexCore = RawMutex<Value, Waker>;
 pub type RwMutexCore = RawRwMutex<Value, Waker>;
 pub type SemaphoreCore = RawSemaphore<Value, Waker>;
+pub type OnceCore = RawOnce<Value, Waker>;
 pub type CondCore = RawCond<Value, Waker>;
 pub type ValueWaiter = Waiter<Value>;
 

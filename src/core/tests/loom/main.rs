@@ -18,6 +18,7 @@ mod day;
 mod feed;
 mod goroutine;
 mod holds;
+mod once;
 mod order;
 mod park_word;
 mod parker;

@@ -1,0 +1,24 @@
+"""The coroutine behind `Once.ado()`."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+async def run(turn: Any, fn: Callable[[], Any]) -> None:
+    """Run `fn` if nothing was run yet; else wait until what was run has ended."""
+    first = turn.begin()
+    if first is None:
+        return
+    if not first:
+        await turn.wait()
+        return
+    try:
+        result = fn()
+        if hasattr(result, "__await__"):
+            await result
+    finally:
+        turn.finish()
