@@ -20,6 +20,7 @@ Jobs = list[Callable[[], object]]
 DRAIN_BATCH = 10_000
 BURST = 20_000
 SLEEPERS, NAP = 1_000, 0.1
+RIVALS = 4
 
 
 def start(fn: Callable[[], object]) -> Thread:
@@ -141,6 +142,26 @@ def crowds(nap_all: Callable[[], object], n: int) -> float:
     for _ in range(n):
         nap_all()
     return perf_counter() - begin
+
+
+def locked(lock: Get, unlock: Get, n: int) -> float:
+    """One thread: lock and unlock."""
+    begin = perf_counter()
+    for _ in range(n):
+        lock()
+        unlock()
+    return perf_counter() - begin
+
+
+def locked_by_four(lock: Get, unlock: Get, n: int) -> float:
+    """RIVALS threads share n locks of one lock evenly."""
+
+    def rival() -> None:
+        for _ in range(n // RIVALS):
+            lock()
+            unlock()
+
+    return together([rival] * RIVALS)
 
 
 def tiny() -> None:

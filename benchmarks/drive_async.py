@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from threading import Event
 from time import perf_counter
 
+import drive_coro
 from drive import Get, Put, get_all, put_all, start
-from drive_coro import AGet, APut, Job
+from drive_coro import AGet, APut, Job, Lock
 
 
 async def alternate(put: APut, get: AGet, n: int) -> float:
@@ -24,6 +25,11 @@ async def alternate(put: APut, get: AGet, n: int) -> float:
 async def together(jobs: Sequence[Job]) -> None:
     """The jobs as tasks of the running loop, until all have ended."""
     await asyncio.gather(*[asyncio.create_task(job()) for job in jobs])
+
+
+async def locked_by_four(lock: Lock, n: int) -> float:
+    """Tasks of the running loop; see drive_coro.py."""
+    return await drive_coro.locked_by_four(together, lock, lambda: asyncio.sleep(0), n)
 
 
 async def thread_to_task(put: Put, get: AGet, n: int) -> float:

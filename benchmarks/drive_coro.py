@@ -7,10 +7,12 @@ returns is the host's to clear away, outside the clock.
 
 import gc
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
 from itertools import count, pairwise
 from time import perf_counter
 from typing import Any
 
+from drive import RIVALS
 from memory import resident
 
 APut = Callable[[int], Awaitable[object]]
@@ -18,6 +20,7 @@ AGet = Callable[[], Awaitable[int]]
 Job = Callable[[], Coroutine[Any, Any, None]]
 Together = Callable[[Sequence[Job]], Awaitable[object]]
 Spawn = Callable[..., object]
+Lock = AbstractAsyncContextManager[object]
 
 # Both are timed, because the size decides much: a goroutine of a small burst costs Go 0.3 us, of a
 # large one 1 us; asyncio's task 4 and 6 us.
@@ -60,6 +63,30 @@ async def stream(together: Together, put: APut, get: AGet, n: int) -> float:
 
     begin = perf_counter()
     await together([produce, consume])
+    return perf_counter() - begin
+
+
+async def locked(lock: Lock, n: int) -> float:
+    """One coroutine: lock and unlock."""
+    begin = perf_counter()
+    for _ in range(n):
+        async with lock:
+            pass
+    return perf_counter() - begin
+
+
+async def locked_by_four(
+    together: Together, lock: Lock, give_way: Callable[[], Awaitable[object]], n: int
+) -> float:
+    """RIVALS coroutines share n locks of one lock evenly, and give way once inside."""
+
+    async def rival() -> None:
+        for _ in range(n // RIVALS):
+            async with lock:
+                await give_way()
+
+    begin = perf_counter()
+    await together([rival] * RIVALS)
     return perf_counter() - begin
 
 

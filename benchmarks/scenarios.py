@@ -3,6 +3,7 @@
 from contest import SUBJECT, Contestant, Reach, Scenario, on
 from drive import BURST, NAP, SLEEPERS
 from scenarios_goroutine import GOROUTINES
+from scenarios_locks import LOCKS
 
 
 def _gochan(function: str) -> Contestant:
@@ -217,6 +218,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         heavy=True,
     ),
     *GOROUTINES,
+    *LOCKS,
     Scenario(
         "import",
         "a whole run of python -c 'import ...'",

@@ -1,4 +1,4 @@
-// The scenarios of benchmarks/scenarios_goroutine.py in Go: `bench SCENARIO SIZE [N ...]`.
+// The scenarios of benchmarks/scenarios_goroutine.py and scenarios_locks.py in Go: `bench SCENARIO SIZE [N ...]`.
 //
 // For every number of operations N the answer is one line: what they took (seconds, or bytes for
 // memory), and the peak of resident memory so far in bytes. Without N the numbers are read from
@@ -18,14 +18,17 @@ import (
 
 // scenarios return the seconds (or bytes) that n operations took.
 var scenarios = map[string]func(n, size int) float64{
-	"ping-pong": pingPong,
-	"stream":    stream,
-	"ring":      ring,
-	"sieve":     sieve,
-	"spawn":     spawn,
-	"memory":    memory,
-	"release":   release,
-	"sleep":     sleep,
+	"ping-pong":  pingPong,
+	"stream":     stream,
+	"ring":       ring,
+	"sieve":      sieve,
+	"spawn":      spawn,
+	"memory":     memory,
+	"release":    release,
+	"sleep":      sleep,
+	"lock":       lock,
+	"lock-of":    lockOf,
+	"lock-yield": lockAndYield,
 }
 
 func main() {

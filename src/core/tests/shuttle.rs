@@ -8,11 +8,13 @@
 
 mod common;
 
+use common::holds::at;
 use common::parties::{Plan, run};
 use common::{Host, Late, W, roles, runtime, traders};
-use gochan_core::WaitGroup;
+use gochan_core::rwmutex::Side;
 use gochan_core::sys::atomic::{AtomicUsize, Ordering};
 use gochan_core::sys::{Arc, thread};
+use gochan_core::{Mutex, RwMutex, Semaphore, WaitGroup};
 
 /// Schedules per plan; there are twenty plans per test.
 const RANDOM: usize = 1_500;
@@ -146,6 +148,178 @@ fn wait_group_random() {
 #[test]
 fn wait_group_pct() {
     shuttle::check_pct(wait_group_rounds, PRIORITISED, DEPTH);
+}
+
+/// What keeps the parties of a model apart, and how one of them uses it.
+trait Excludes: Send + Sync + 'static {
+    /// Waits for it, or leaves when the host is interrupted: false then.
+    fn enter(&self, host: &Host, may_leave: bool) -> bool;
+    fn leave(&self);
+    /// Nobody is inside, nobody waits.
+    fn is_idle(&self) -> bool;
+}
+
+/// `patient`: it never starves. Else whoever was called in vain is handed it.
+struct MutexOf {
+    mutex: Mutex<(), W>,
+    patient: bool,
+}
+
+impl Excludes for MutexOf {
+    fn enter(&self, host: &Host, may_leave: bool) -> bool {
+        if may_leave {
+            return host.lock_unless_interrupted(&self.mutex, self.patient);
+        }
+        host.lock(&self.mutex, self.patient);
+        true
+    }
+
+    fn leave(&self) {
+        self.mutex.unlock(|| at(0)).unwrap();
+    }
+
+    fn is_idle(&self) -> bool {
+        !self.mutex.is_locked() && !self.mutex.is_starving() && self.mutex.parked() == 0
+    }
+}
+
+/// All permits of two are one party's, so that heads which do not fit occur when another holds one.
+impl Excludes for Semaphore<(), W> {
+    fn enter(&self, host: &Host, may_leave: bool) -> bool {
+        if may_leave {
+            return host.acquire_unless_interrupted(self, 2);
+        }
+        host.acquire(self, 2);
+        true
+    }
+
+    fn leave(&self) {
+        // One by one: the head fits only after the second.
+        self.release(1).unwrap();
+        self.release(1).unwrap();
+    }
+
+    fn is_idle(&self) -> bool {
+        self.held() == 0 && self.parked() == 0
+    }
+}
+
+impl Excludes for RwMutex<(), W> {
+    fn enter(&self, host: &Host, may_leave: bool) -> bool {
+        if may_leave {
+            return host.rw_lock_unless_interrupted(self, Side::Write);
+        }
+        host.rw_lock(self, Side::Write);
+        true
+    }
+
+    fn leave(&self) {
+        self.unlock(Side::Write).unwrap();
+    }
+
+    fn is_idle(&self) -> bool {
+        let seen = self.seen();
+        (seen.reading, seen.writing, seen.readers, seen.writers) == (0, false, 0, 0)
+    }
+}
+
+/// Two who wait and one who may be interrupted at any moment, three times each: they are alone inside, all get through, and nobody and
+/// nothing is left.
+fn rivals(what: impl Excludes) {
+    let (what, inside) = (Arc::new(what), Arc::new(AtomicUsize::new(0)));
+    let impatient = Host::new();
+    let rival = |host: Host, may_leave: bool| {
+        let (what, inside) = (Arc::clone(&what), Arc::clone(&inside));
+        thread::spawn(move || {
+            for _ in 0..3 {
+                if what.enter(&host, may_leave) {
+                    assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "somebody is inside");
+                    thread::yield_now();
+                    inside.fetch_sub(1, Ordering::SeqCst);
+                    what.leave();
+                }
+            }
+        })
+    };
+    let rivals = [
+        rival(Host::new(), false),
+        rival(impatient.clone(), true),
+        rival(Host::new(), false),
+    ];
+    for _ in 0..3 {
+        impatient.interrupt();
+        thread::yield_now();
+    }
+    for rival in rivals {
+        rival.join().unwrap();
+    }
+    assert!(what.is_idle());
+}
+
+/// Readers among the writers: never together.
+fn readers_and_writers() {
+    let (mutex, inside) = (Arc::new(RwMutex::<(), W>::new()), Arc::new(AtomicUsize::new(0)));
+    let impatient = Host::new();
+    let party = |host: Host, side: Side, may_leave: bool| {
+        let (mutex, inside) = (Arc::clone(&mutex), Arc::clone(&inside));
+        thread::spawn(move || {
+            for _ in 0..3 {
+                if may_leave {
+                    if !host.rw_lock_unless_interrupted(&mutex, side) {
+                        continue;
+                    }
+                } else {
+                    host.rw_lock(&mutex, side);
+                }
+                // A writer counts for more than all readers.
+                let mine = if side == Side::Write { 100 } else { 1 };
+                let before = inside.fetch_add(mine, Ordering::SeqCst);
+                assert!(before == 0 || before < 100 && side == Side::Read);
+                thread::yield_now();
+                inside.fetch_sub(mine, Ordering::SeqCst);
+                mutex.unlock(side).unwrap();
+            }
+        })
+    };
+    let parties = [
+        party(Host::new(), Side::Read, false),
+        party(Host::new(), Side::Read, false),
+        party(Host::new(), Side::Write, false),
+        party(impatient.clone(), Side::Write, true),
+    ];
+    for _ in 0..3 {
+        impatient.interrupt();
+        thread::yield_now();
+    }
+    for party in parties {
+        party.join().unwrap();
+    }
+    assert!(mutex.is_idle());
+}
+
+fn mutex_of(patient: bool) -> MutexOf {
+    MutexOf {
+        mutex: Mutex::new(),
+        patient,
+    }
+}
+
+#[test]
+fn rivals_random() {
+    shuttle::check_random(|| rivals(mutex_of(true)), RANDOM);
+    shuttle::check_random(|| rivals(mutex_of(false)), RANDOM);
+    shuttle::check_random(|| rivals(Semaphore::new(2)), RANDOM);
+    shuttle::check_random(|| rivals(RwMutex::new()), RANDOM);
+    shuttle::check_random(readers_and_writers, RANDOM);
+}
+
+#[test]
+fn rivals_pct() {
+    shuttle::check_pct(|| rivals(mutex_of(true)), PRIORITISED, DEPTH);
+    shuttle::check_pct(|| rivals(mutex_of(false)), PRIORITISED, DEPTH);
+    shuttle::check_pct(|| rivals(Semaphore::new(2)), PRIORITISED, DEPTH);
+    shuttle::check_pct(|| rivals(RwMutex::new()), PRIORITISED, DEPTH);
+    shuttle::check_pct(readers_and_writers, PRIORITISED, DEPTH);
 }
 
 /// Schedules per plan of the whole runtime; there are eighteen plans per test, and each takes ten times as long.
