@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from cancelling import start
-from gochan import BlockingError, Chan, Cond, Mutex, RWMutex, UnlockError, go
+from gochan import BlockingError, Chan, Cond, Mutex, RWMutex, UnlockError, go, run
 from holding import Ctx, Gone, holding, until_waiting, wait, waiting
 from hosts import Host
 from parking import settle, wait_until, wait_waiting
@@ -383,3 +383,57 @@ def test_a_goroutine_says_what_it_waits_for() -> None:
     assert "Cond.__await__() on <gochan.Cond" in repr(g)
     cond.signal()
     g.result(PATIENCE)
+
+
+def test_ctrl_c_in_run_waits_for_the_lock() -> None:
+    """The same in the main goroutine of run(), which suspends once more for it."""
+    cond, seen = Cond(), list[bool]()
+
+    async def main() -> None:
+        async with cond.lock:
+            try:
+                await cond
+            finally:
+                seen.append(cond.lock.locked)
+
+    def interrupts() -> None:
+        wait_until(lambda: waiting(cond) == 1, "main waits for a signal")
+        cond.lock.lock()
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        wait_until(lambda: waiting(cond.lock) == 1, "main wants the lock back")
+        assert not seen
+        cond.lock.unlock()
+
+    thread = threading.Thread(target=interrupts)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        run(main)
+    thread.join(PATIENCE)
+    assert seen == [True]
+    assert not cond.lock.locked
+
+
+def test_a_closed_coroutine_takes_the_lock_if_it_is_free() -> None:
+    """It cannot wait. Where somebody holds the lock it goes on without."""
+
+    async def party(cond: Cond) -> None:
+        await cond.lock.alock()
+        try:
+            await cond
+        finally:
+            seen.append(cond.lock.locked)
+
+    async def main() -> None:
+        for held in (False, True):
+            cond = Cond()
+            body = party(cond)
+            body.send(None)
+            assert waiting(cond) == 1
+            if held:
+                cond.lock.lock()
+            body.close()
+            assert (waiting(cond), waiting(cond.lock)) == (0, 0)
+
+    seen: list[bool] = []
+    asyncio.run(main())
+    assert seen == [True, True]

@@ -77,7 +77,7 @@ def test_wrong_arguments() -> None:
             call(timeout="1")
         with pytest.raises(TypeError):
             call(1)
-        with pytest.raises(TypeError, match="ctx"):
+        with pytest.raises(TypeError, match="context"):
             call(ctx=1)
     assert not mu.locked
 

@@ -1,4 +1,4 @@
-//! What a channel and a wait group do with waiters from before a `fork()`.
+//! What channels, wait groups and locks do with waiters from before a `fork()`.
 //!
 //! The epoch belongs to the whole process, so this is a test binary of its own, with one test.
 #![cfg(not(any(loom, shuttle)))]
@@ -7,11 +7,14 @@ mod common;
 
 use common::Tally;
 use gochan_core::channel::{RecvStart, SendStart};
+use gochan_core::clock::Instant;
 use gochan_core::error::{TryRecvError, TrySendError};
+use gochan_core::mutex::Stay;
+use gochan_core::rwmutex::Side;
 use gochan_core::wait_group::WaitStart;
 use gochan_core::wait_queue::Ticket;
 use gochan_core::waiter::epoch;
-use gochan_core::{Channel, Outcome, WaitGroup, Waiter};
+use gochan_core::{Channel, Mutex, Outcome, RwMutex, Semaphore, WaitGroup, Waiter};
 use std::sync::Arc;
 
 struct Party {
@@ -64,6 +67,35 @@ fn group_waiter(group: &WaitGroup<u32, Tally>) -> Party {
         },
         WaitStart::Released => panic!("the counter is not zero"),
     }
+}
+
+/// Locks whose waiters, and the one who was called, are the parent's: they keep nobody of the child.
+fn holds_pass_them_by() {
+    let (semaphore, rw, mutex) = (Semaphore::new(2), RwMutex::new(), Mutex::new());
+    let waiter = || Arc::new(Waiter::<u32>::new());
+    let stay = Stay {
+        since: None,
+        now: Instant::from_nanos(0),
+    };
+    assert!(semaphore.try_acquire(1) && rw.try_lock(Side::Read) && mutex.try_lock());
+    // A head that wants more than is free, a writer that holds readers off, and one that is called and will not come.
+    let of_parent = [Tally::new(), Tally::new(), Tally::new()];
+    semaphore.acquire_or_park(2, &waiter(), of_parent[0].clone());
+    rw.lock_or_park(Side::Write, &waiter(), of_parent[1].clone());
+    mutex.lock_or_park(stay, &waiter(), of_parent[2].clone());
+    mutex.unlock(|| stay.now).unwrap();
+    assert_eq!(of_parent[2].wakes(), 1);
+    assert!(mutex.try_lock());
+
+    epoch::forked();
+
+    assert!(semaphore.try_acquire(1));
+    assert!(rw.try_lock(Side::Read));
+    let ours = Tally::new();
+    mutex.lock_or_park(stay, &waiter(), ours.clone());
+    mutex.unlock(|| stay.now).unwrap();
+    assert_eq!(ours.wakes(), 1);
+    assert_eq!((of_parent[0].wakes(), of_parent[1].wakes()), (0, 0));
 }
 
 /// In a forked child nobody stands behind the waiters of the parent's threads. Each hand-over passes
@@ -131,6 +163,8 @@ fn waiters_of_an_earlier_process_are_passed_by() {
         assert_eq!(channel.parked(), (0, 0));
     }
     assert_eq!(group.parked(), 0);
+
+    holds_pass_them_by();
 
     // The one thread that lives on may have been such a waiter: it can leave, without harm to others.
     let again = receiver(&inbox);
