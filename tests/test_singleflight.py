@@ -1,4 +1,6 @@
-"""gochan.singleflight: one call for all who ask at the same time, on every pair of hosts (SF1-SF5)."""
+"""gochan.singleflight: one call for all who ask at the same time, on every pair of hosts
+(SF1-SF5).
+"""
 
 from __future__ import annotations
 
@@ -45,9 +47,13 @@ class Gate:
         return len(self.begun)
 
 
-def waiting(flight: Flight, key: Any) -> int:
+def waiting(flight: Flight, key: Any = "key") -> int:
     """How many wait for the call that is under way for that key."""
     return parked(flight._calls[key].landed)[0]
+
+
+async def until_waiting(host: Host, flight: Flight, n: int) -> None:
+    await host.until(lambda: waiting(flight) == n, flight)
 
 
 async def start(host: Host, flight: Flight, gate: Gate, *others: Host) -> list[Any]:
@@ -56,7 +62,7 @@ async def start(host: Host, flight: Flight, gate: Gate, *others: Host) -> list[A
     await host.until(lambda: gate.calls == 1, gate)
     for number, other in enumerate(others, 1):
         peers.append(other.spawn(do, flight, "key", gate))
-        await host.until(lambda n=number: waiting(flight, "key") == n, flight)
+        await until_waiting(host, flight, number)
     return peers
 
 
@@ -113,7 +119,7 @@ async def test_an_error_goes_to_every_caller(host: Host, peer: Host) -> None:
     await host.until(lambda: gate.calls == 1)
     for number, other in enumerate((peer, host, peer), 1):
         callers.append(other.spawn(caller))
-        await host.until(lambda n=number: waiting(flight, "key") == n)
+        await until_waiting(host, flight, number)
     gate.open.close()
     for names in await host.gather(callers):
         assert names.count("__call__") == 1
@@ -186,7 +192,7 @@ async def test_what_is_no_exception_is_not_shared(host: Host, kind: type[BaseExc
     others = []
     for number in range(1, 4):
         others.append(host.spawn(do, flight, "key", lambda: "mine"))
-        await host.until(lambda n=number: waiting(flight, "key") == n)
+        await until_waiting(host, flight, number)
     gate.open.close()
     with pytest.raises(kind):
         await host.join(first)
@@ -297,7 +303,7 @@ def test_do_refuses_async_functions() -> None:
     async def bar() -> None: ...
 
     flight = Flight()
-    with pytest.raises(TypeError, match="use `await flight.ado"):
+    with pytest.raises(TypeError, match="use `await flight"):
         flight.do("key", bar)
     assert "calls=0" in repr(flight)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from gochan.singleflight import Flight
 from hosts import AwaitingHost, Host
 from parking import settle, wait_until
 from reporting import Expected
-from test_singleflight import Gate, waiting
+from test_singleflight import Gate, until_waiting, waiting
 from watch import PATIENCE
 
 
@@ -33,7 +34,7 @@ async def test_an_async_function_runs_in_its_caller(host: Host) -> None:
     await host.parked(gate, receivers=1)
     for number in range(1, 4):
         callers.append(host.spawn(caller))
-        await host.until(lambda n=number: waiting(flight, "key") == n)
+        await until_waiting(host, flight, number)
     await host.send(gate, "value")
     assert await host.gather(callers) == [("value", True)] * 4
 
@@ -69,7 +70,7 @@ def test_who_waits_goes_on_when_the_first_is_cancelled() -> None:
     async def main() -> None:
         tasks: list[asyncio.Task[tuple[str, bool]]] = []
         for name in "abc":
-            tasks.append(asyncio.create_task(flight.ado("key", lambda n=name: fetch(n))))
+            tasks.append(asyncio.create_task(flight.ado("key", partial(fetch, name))))
             await settle()
         assert runs == ["a"]
         tasks[0].cancel()
@@ -125,7 +126,7 @@ def test_who_only_waits_is_cancelled_alone() -> None:
 
 
 def test_a_goroutine_of_its_own_goes_on() -> None:
-    """`lambda: go(fn)`: the work is not cancelled with who asked first, only no longer waited for."""
+    """`lambda: go(fn)`: the work is not cancelled with who asked first."""
     flight, gate = Flight(), Gate()
 
     async def main() -> None:
@@ -166,7 +167,7 @@ def test_the_blocking_form_does_not_stop_a_loop() -> None:
 
     async def main() -> None:
         assert flight.do("other", lambda: 1) == (1, False)  # nothing to wait for
-        with pytest.raises(BlockingError, match="use `await flight.ado"):
+        with pytest.raises(BlockingError, match="use `await flight"):
             flight.do("key", lambda: 1)
 
     first = go(flight.do, "key", gate)

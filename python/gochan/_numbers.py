@@ -8,7 +8,7 @@ import operator
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import timedelta
-    from typing import SupportsIndex
+    from typing import Any, SupportsIndex
 
 
 def real(value: float, what: str, kind: str = "a number") -> float:
@@ -36,9 +36,9 @@ def seconds(value: float | timedelta, what: str) -> float:
         TypeError: It is neither a number nor a timedelta.
         ValueError: It is NaN.
     """
-    total = getattr(value, "total_seconds", None)
-    given = value if total is None else total()
-    return real(given, what, "seconds (float or int) or a timedelta")
+    # Asked for by its method: who has no timedelta should not have to import it here.
+    total: Any = getattr(value, "total_seconds", lambda: value)
+    return real(total(), what, "seconds (float or int) or a timedelta")
 
 
 def count(value: SupportsIndex, what: str, least: int) -> int:

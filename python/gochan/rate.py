@@ -13,9 +13,12 @@ One limiter serves threads, goroutines and asyncio tasks together. Those who wai
 order in which they came, since each one's tokens are booked when it comes.
 
 Rates are in events per second, durations in seconds. ``at`` is a moment on the clock of
-``time.monotonic()``, None is now. Inside, time is counted in whole nanoseconds and tokens in floats,
-as in Go, so the same numbers give the same answers.
+``time.monotonic()``, None is now. Inside, time is counted in whole nanoseconds and tokens in
+floats, as in Go, so the same numbers give the same answers.
 """
+
+# pyright: reportPrivateUsage=false
+# A limiter and its reservations are two halves of one thing.
 
 from __future__ import annotations
 
@@ -231,9 +234,11 @@ class Limiter:
         self._set(_moment("Limiter.set_burst()", at), burst=burst)
 
     def __repr__(self) -> str:
-        rate, burst, *_ = state = self._state
-        tokens = _advance(state, time.monotonic_ns())
-        return f"<gochan.rate.Limiter at {id(self):#x} {rate:g}/s burst={burst} tokens={tokens:.3g}>"
+        rate, burst, *_ = now = self._state
+        tokens = _advance(now, time.monotonic_ns())
+        return (
+            f"<gochan.rate.Limiter at {id(self):#x} {rate:g}/s burst={burst} tokens={tokens:.3g}>"
+        )
 
     def __reduce__(self) -> Never:
         raise TypeError(
@@ -274,8 +279,8 @@ class Limiter:
             if n == 0 or restored <= 0:
                 return
             tokens = min(_advance(old, now) + restored, float(burst))
-            # Whether it is the latest one. Go compares for equality, and loses the thread as soon as
-            # one of the times was cut off to a nanosecond.
+            # Whether it is the latest one. Go compares for equality, which fails as soon as one of
+            # the times was cut off to a nanosecond.
             if _tokens_in(abs(latest - event), booked_rate) < 0.5:
                 before = event - _time_for(n, booked_rate)
                 latest = before if before >= now else latest

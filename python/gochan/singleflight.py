@@ -1,4 +1,4 @@
-"""One call for all who want the same at the same time, as in Go's ``golang.org/x/sync/singleflight``.
+"""One call for all who want the same at the same time: Go's ``golang.org/x/sync/singleflight``.
 
     flight = Flight()
 
@@ -121,7 +121,9 @@ class Flight:
         self, key: Hashable, fn: Callable[[], Awaitable[_T]], /
     ) -> Coroutine[Any, Any, tuple[_T, bool]]: ...
     @overload
-    def ado(self, key: Hashable, fn: Callable[[], _T], /) -> Coroutine[Any, Any, tuple[_T, bool]]: ...
+    def ado(
+        self, key: Hashable, fn: Callable[[], _T], /
+    ) -> Coroutine[Any, Any, tuple[_T, bool]]: ...
     def ado(self, key: Hashable, fn: Callable[[], Any], /) -> Coroutine[Any, Any, tuple[Any, bool]]:
         """The awaitable form of ``do``, for goroutines and asyncio tasks.
 
@@ -146,7 +148,7 @@ class Flight:
                     return call.result(), True
             try:
                 value = fn()
-                if hasattr(type(value), "__await__"):
+                if hasattr(value, "__await__"):
                     value = await value
             except Exception as error:
                 mine.fail(error, _below(error))
@@ -193,7 +195,8 @@ class Flight:
 
     def __reduce__(self) -> Never:
         raise TypeError(
-            "cannot copy or pickle a Flight: it is one place that many share; pass the object itself"
+            "cannot copy or pickle a Flight: it is one place that many share;"
+            " pass the object itself"
         )
 
     # ------------------------------------------------------------------ one call
@@ -268,7 +271,16 @@ class Flight:
 class _Call:
     """One call for a key, which may have more than one caller."""
 
-    __slots__ = ("_error", "_traceback", "boarded", "has_result", "landed", "shared", "takers", "value")
+    __slots__ = (
+        "_error",
+        "_traceback",
+        "boarded",
+        "has_result",
+        "landed",
+        "shared",
+        "takers",
+        "value",
+    )
 
     def __init__(self) -> None:
         #: Closed when it is over. What says how it ended is set before, and by one caller alone.
@@ -310,6 +322,6 @@ def _below(error: Exception) -> TracebackType | None:
     return error.__traceback__ and error.__traceback__.tb_next
 
 
-def _check_function(what: str, fn: object) -> None:
+def _check_function(what: str, fn: Any) -> None:
     if not callable(fn):
         raise TypeError(f"{what} needs a function to call, not {type(fn).__name__}")
