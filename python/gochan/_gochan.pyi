@@ -48,6 +48,7 @@ __all__ = [
     "Cond",
     "Context",
     "Goroutine",
+    "Group",
     "Map",
     "Mutex",
     "ObjectPool",
@@ -1726,6 +1727,131 @@ class Cond:
 
     def broadcast(self) -> None:
         """Wake all who wait. The lock need not be held."""
+
+@final
+class Group:
+    """Goroutines that work for one purpose: the first error ends it for all. Go's ``errgroup``.
+
+    The first error cancels ``ctx``, and is what ``wait()`` raises when all have ended; ``errors``
+    has the others too. Nobody is stopped by force: the goroutines watch ``ctx``, best by handing it
+    to what they wait in. Leaving a ``with`` or ``async with`` block waits; ``await group`` is the
+    awaitable form of ``wait``. It can be used again, with the same ``ctx``.
+
+    An error in the body of the block cancels ``ctx`` as well, and comes out of the block when all
+    goroutines have ended, in the place of theirs.
+
+    An error that is no ``Exception`` (Ctrl-C, ``SystemExit``) is raised at once, without waiting.
+    ``goexit()`` in a goroutine is no error.
+
+    Example:
+        >>> squares = []
+        >>> with Group(limit=2) as group:
+        ...     for n in range(4):
+        ...         g = group.go(lambda n: squares.append(n * n), n)
+        >>> sorted(squares)
+        [0, 1, 4, 9]
+    """
+
+    def __new__(cls, ctx: _ContextLike | None = None, *, limit: int | None = None) -> Self:
+        """Make a group.
+
+        Args:
+            ctx: The parent of the group's context; None for ``background()``.
+            limit: How many goroutines may be active at the same time. With 0 ``go()`` waits for
+                ever and ``try_go()`` is False; None for no limit.
+
+        Raises:
+            ValueError: ``limit`` is negative.
+            TypeError: ``ctx`` is no context, or ``limit`` no int.
+        """
+
+    @property
+    def ctx(self) -> CancelContext:
+        """Done when a goroutine failed, with its error as cause, and when ``wait()`` returned."""
+
+    @property
+    def errors(self) -> tuple[BaseException, ...]:
+        """All errors so far, in the order in which the goroutines ended."""
+
+    @overload
+    def go(
+        self, fn: Callable[_P, Coroutine[Any, Any, _T]], /, *args: _P.args, **kwargs: _P.kwargs
+    ) -> Goroutine[_T]:
+        """Start an ``async def`` goroutine of the group; wait while ``limit`` are active.
+
+        See the other form.
+        """
+
+    @overload
+    def go(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Goroutine[_T]:
+        """Start a goroutine of the group; wait while ``limit`` are active.
+
+        It is started also when ``ctx`` is done: look at ``ctx`` there. A goroutine of the group
+        that calls it with a full limit may wait for ever, as it keeps its own place.
+
+        Raises:
+            TypeError: As for the function ``go``.
+            BlockingError: It would stop a running event loop; ``await group.ago(...)``.
+        """
+
+    @overload
+    def ago(
+        self, fn: Callable[_P, Coroutine[Any, Any, _T]], /, *args: _P.args, **kwargs: _P.kwargs
+    ) -> Awaitable[Goroutine[_T]]:
+        """Awaitable twin of ``go``. It starts nothing before it is awaited."""
+
+    @overload
+    def ago(
+        self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs
+    ) -> Awaitable[Goroutine[_T]]:
+        """Awaitable twin of ``go``. It starts nothing before it is awaited."""
+
+    def try_go(self, fn: Callable[_P, Any], /, *args: _P.args, **kwargs: _P.kwargs) -> bool:
+        """As ``go`` if that need not wait; say whether it started the goroutine. Never waits."""
+
+    def wait(self, *, timeout: _Seconds | None = None, ctx: _ContextLike | None = None) -> None:
+        """Wait until all goroutines have ended; cancel ``ctx``; raise the first error, if any.
+
+        It raises that error each time.
+
+        Args:
+            timeout: Seconds to wait at most.
+            ctx: A context that ends the wait with its error. The goroutines go on.
+
+        Raises:
+            TimeoutError: They did not end in time. They go on.
+            BlockingError: It would stop a running event loop; ``await`` the group.
+        """
+
+    def __await__(self) -> Generator[Any, Any]:
+        """Wait until all goroutines have ended, and raise the first error."""
+
+    def __enter__(self) -> Self:
+        """Return the group itself."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        /,
+        *exc: object,
+    ) -> None:
+        """Wait for all; cancel ``ctx`` first if the body has failed.
+
+        When Ctrl-C, a cancellation or an exit is on its way out of the block it does not wait.
+        """
+
+    async def __aenter__(self) -> Self:
+        """Return the group itself."""
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        /,
+        *exc: object,
+    ) -> None:
+        """As ``__exit__``."""
 
 @final
 class Semaphore:

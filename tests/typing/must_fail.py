@@ -17,6 +17,7 @@ from gochan import (
     Cond,
     Context,
     Goroutine,
+    Group,
     Map,
     Mutex,
     ObjectPool,
@@ -421,6 +422,22 @@ def locks() -> None:
     Semaphore(size=3)  # E
     Semaphore(3).acquire(n=1)  # E
     Semaphore(3).release(0.5)  # E
+
+
+# ------------------------------------------------------------------ groups
+class MyGroup(Group): ...  # E
+
+
+async def groups(group: Group) -> None:
+    Group(limit="3")  # E
+    Group(3)  # E
+    group.go(count, 3)  # E
+    group.go(count("abc"))  # E
+    group.try_go(count)  # E
+    group.wait(1)  # E
+    group.errors = ()  # E
+    name: str = (await group.ago(count, "abc")).result()  # E
+    print(name)
 
 
 # ------------------------------------------------------------------ once, atomics, maps, pools

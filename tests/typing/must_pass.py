@@ -26,6 +26,7 @@ from gochan import (
     Context,
     DeadlineExceeded,
     Goroutine,
+    Group,
     Map,
     Mutex,
     ObjectPool,
@@ -383,6 +384,28 @@ async def async_wait_groups(wg: WaitGroup) -> None:
     await asyncio.wait_for(wg, 1)
     async with wg as same:
         assert_type(same, WaitGroup)
+
+
+# ------------------------------------------------------------------ groups
+def groups(parent: Context) -> None:
+    group = Group(parent, limit=3)
+    Group(limit=None)
+    assert_type(group.ctx, CancelContext)
+    assert_type(group.errors, tuple[BaseException, ...])
+    assert_type(group.go(count, "abc", times=2), Goroutine[int])
+    assert_type(group.go(fetch, "/"), Goroutine[bytes])
+    assert_type(group.try_go(count, "abc"), bool)
+    group.wait(timeout=1, ctx=parent)
+    with Group() as inner:
+        assert_type(inner, Group)
+
+
+async def async_groups(group: Group) -> None:
+    assert_type(await group.ago(count, "abc", times=2), Goroutine[int])
+    assert_type(await group.ago(fetch, "/"), Goroutine[bytes])
+    await group
+    async with group as same:
+        assert_type(same, Group)
 
 
 # ------------------------------------------------------------------ locks

@@ -501,7 +501,7 @@ impl Awaitable {
         }
         let error = PyErr::from_value(error);
         if let Some(mut state) = slf.get().state.try_lock() {
-            if state.operation.waits_for_lock() {
+            if state.operation.holds_up_errors() {
                 let stepped = current::stepped(slf.py());
                 let stepped = stepped.as_ref().map(Bound::as_borrowed);
                 return match state.interrupt(slf.as_borrowed(), stepped, error)? {
@@ -517,7 +517,7 @@ impl Awaitable {
     fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         if let Some(mut state) = slf.get().state.try_lock() {
-            if state.operation.waits_for_lock() {
+            if state.operation.holds_up_errors() {
                 // What a coroutine that is closed raises next. It takes the lock if it can.
                 let closing = PyGeneratorExit::new_err(());
                 drop(state.interrupt(slf.as_borrowed(), None, closing));

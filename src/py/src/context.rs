@@ -328,7 +328,7 @@ impl CancelContext {
     }
 }
 
-fn cancel(ctx: &Bound<'_, CancelContext>, cause: Option<Cause>) -> PyResult<()> {
+pub fn cancel(ctx: &Bound<'_, CancelContext>, cause: Option<Cause>) -> PyResult<()> {
     let base: &Bound<'_, Context> = ctx.as_super();
     if let Kind::Cancel { node, signals, .. } = base.get().kind() {
         node::end(ctx.py(), node, Reason::Canceled, cause);

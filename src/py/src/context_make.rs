@@ -71,6 +71,21 @@ pub fn with_cancel<'py>(parent: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Cance
     child(parent, None, None, who)
 }
 
+/// The context of a group, below `parent` if there is one.
+pub fn of_group<'py>(
+    py: Python<'py>,
+    parent: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, CancelContext>> {
+    let who = "Group()";
+    match parent {
+        Some(parent) => {
+            parents::check(parent, who)?;
+            child(parent, None, None, who)
+        }
+        None => child(background(py)?.bind(py).as_any(), None, None, who),
+    }
+}
+
 /// One that signals are to end too. Their names are for its own.
 pub fn with_signals<'py>(
     parent: &Bound<'py, PyAny>,

@@ -27,6 +27,11 @@ exception!(wait_group, "WaitGroupError");
 exception!(blocking, "BlockingError");
 exception!(unlock, "UnlockError");
 
+/// Whether it says that a context is done, and nothing else.
+pub fn is_end_of_context(error: &Bound<'_, PyAny>) -> bool {
+    crate::context_node::reason_of(error).is_some()
+}
+
 pub fn timed_out(operation: &str, limit: Duration, on: &str) -> PyErr {
     let seconds = limit.as_secs_f64();
     PyTimeoutError::new_err(format!("{operation} timed out after {seconds} s on {on}"))

@@ -17,8 +17,8 @@ use crate::operation::{Ask, Operation};
 use crate::pool::Pool;
 use crate::report;
 use crate::scope::{self, Scope};
+use crate::told::Told;
 use crate::value::Value;
-use crate::wait_group::WaitGroup;
 use crate::wake::{ChanCore, ValueWaiter};
 use crate::world;
 use gochan_core::clock::{Clock, Instant, Monotonic};
@@ -115,7 +115,7 @@ struct Rare {
     /// the collector. It does not hold the handle: seeing the end is not seeing the error.
     done: Option<Py<RecvChan>>,
     /// Told of the end.
-    group: Option<Py<WaitGroup>>,
+    told: Option<Told>,
     /// What it waits for in a blocking form. An `async def` goroutine that awaits keeps none: its chain of
     /// awaits leads there.
     blocked: Option<Blocked>,
@@ -345,9 +345,9 @@ impl Goroutine {
         ending.rare.as_ref().is_some_and(|rare| rare.blocked.is_some())
     }
 
-    /// Has a wait group told of the end.
-    pub fn tell(&self, group: Py<WaitGroup>) {
-        let old = self.ending.lock().rare().group.replace(group);
+    /// Has somebody told of the end.
+    pub fn tell(&self, told: Told) {
+        let old = self.ending.lock().rare().told.replace(told);
         drop(old);
     }
 
@@ -407,12 +407,12 @@ impl Goroutine {
     pub fn finish(slf: &Bound<'_, Self>, end: End) {
         let this = slf.get();
         let failed = matches!(end, End::Error(..));
-        let (ended, group) = {
+        let (ended, told) = {
             let mut ending = this.ending.lock();
             let open = std::mem::replace(&mut ending.end, end);
             debug_assert!(matches!(open, End::Open), "a goroutine ends once");
             match &mut ending.rare {
-                Some(rare) => (rare.ended.clone(), rare.group.take()),
+                Some(rare) => (rare.ended.clone(), rare.told.take()),
                 None => (None, None),
             }
         };
@@ -433,13 +433,9 @@ impl Goroutine {
         if let Some(ended) = ended {
             let _ = ended.close();
         }
-        if let Some(group) = group {
-            // After the error is on the handle. The counter can only be too low through a done() of
-            // the user's own; that is reported like any error nobody can catch.
-            let py = slf.py();
-            if let Err(error) = group.get().change(py, -1) {
-                guard::write_unraisable(py, error, Some(group.bind(py).as_any()));
-            }
+        if let Some(told) = told {
+            // After the error is on the handle.
+            told.ended(slf, failed);
         }
     }
 
@@ -579,7 +575,9 @@ impl Goroutine {
             return Ok(());
         };
         if let Some(rare) = &ending.rare {
-            visit.call(&rare.group)?;
+            if let Some(told) = &rare.told {
+                told.traverse(visit)?;
+            }
             match (&rare.done, &rare.ended) {
                 (Some(done), _) => visit.call(done)?,
                 (None, Some(ended)) => crate::gc::visit_chan(visit, ended)?,

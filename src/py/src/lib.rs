@@ -53,6 +53,8 @@ mod front;
 mod gc;
 mod goroutine;
 mod goroutine_wait;
+mod group;
+mod group_step;
 mod guard;
 mod hooks;
 mod host;
@@ -83,6 +85,7 @@ mod spawn;
 mod step_lock;
 mod threads;
 mod timer;
+mod told;
 mod turns;
 mod under;
 mod value;
@@ -118,6 +121,8 @@ mod _gochan {
     use super::coroutine::goexit;
     #[pymodule_export]
     use super::goroutine::{Goroutine, num_goroutine};
+    #[pymodule_export]
+    use super::group::Group;
     #[pymodule_export]
     use super::map::Map;
     #[pymodule_export]

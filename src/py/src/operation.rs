@@ -16,6 +16,7 @@ use crate::coroutine;
 use crate::error;
 use crate::fed;
 use crate::goroutine::Goroutine;
+use crate::group_step::Step;
 use crate::limit::Limit;
 use crate::registration::{Queue, Registration, Stay, Stays};
 use crate::select::Select;
@@ -100,6 +101,8 @@ pub enum Operation {
     Sleep(Duration),
     /// A lock, permits or a signal.
     Acquire(Acquire),
+    /// A slot in a group, or the end of all its goroutines.
+    Group(Box<Step>),
     /// `agosched()`: a turn for the others. Its hosts know how.
     Yield,
 }
@@ -166,6 +169,7 @@ impl Operation {
             Self::Ready { result } => Ok(Some(result.take().ok_or_else(used_up)?)),
             Self::Yield | Self::Sleep(_) => Ok(None),
             Self::Acquire(acquire) => acquire.attempt(py),
+            Self::Group(step) => step.attempt(py),
             Self::Select(select) => select.attempt(py),
             Self::Under(under) => under.attempt(py),
             Self::Aio { awaitable, result } => {
@@ -210,6 +214,10 @@ impl Operation {
             Self::Ask { goroutine, .. } => Queue::Receiver(goroutine.get().ended()),
             Self::Aio { result, .. } => Queue::Receiver(Arc::clone(result)),
             Self::Acquire(acquire) => Queue::Held(acquire.held()),
+            Self::Group(step) => match step.stays_in() {
+                Some(queue) => queue,
+                None => return Stays::new(),
+            },
             Self::Select(select) => return select.stays(),
             Self::Under(under) => return under.stays(),
             Self::Close { .. } | Self::Ready { .. } | Self::Sleep(_) | Self::Yield => return Stays::new(),
@@ -222,6 +230,7 @@ impl Operation {
     pub fn forget(&self, ticket: Ticket) {
         match self {
             Self::Acquire(acquire) => acquire.held().forget(ticket),
+            Self::Group(step) => step.forget(ticket),
             Self::Select(select) => select.leave(),
             Self::Under(under) => under.forget(),
             Self::Send { chan, .. } => chan.get().core().forget_sender(ticket),
@@ -247,6 +256,7 @@ impl Operation {
         match (self, outcome) {
             (Self::Recv { chan, .. }, outcome) => fed::give_back(chan.get().core(), outcome),
             (Self::Acquire(acquire), outcome) => acquire.held().give_back(&outcome),
+            (Self::Group(step), outcome) => step.give_back(&outcome),
             (Self::Select(select), outcome) => select.give_back(outcome, arm),
             (Self::Under(under), outcome) => under.give_back(outcome, arm),
             _ => {}
@@ -296,6 +306,7 @@ impl Operation {
                 RecvStart::Closed => unreachable!("nobody closes it"),
             },
             Self::Acquire(acquire) => acquire.queue(py, &mut waker),
+            Self::Group(step) => step.queue(py, &mut waker),
             Self::Select(select) => select.queue(py, &mut waker),
             Self::Under(under) => under.queue(py, &mut waker),
             Self::Sleep(_) => Ok(Queued::In(Ticket::NOWHERE)),
@@ -316,6 +327,7 @@ impl Operation {
     ) -> PyResult<Option<Py<PyAny>>> {
         match self {
             Self::Acquire(acquire) => acquire.finish(py, outcome),
+            Self::Group(step) => step.finish(py).map(Some),
             Self::Under(under) => under.finish(py, outcome, arm),
             _ => self.finish_plain(py, outcome, arm).map(Some),
         }
@@ -338,16 +350,18 @@ impl Operation {
     pub fn interrupted(&mut self, py: Python<'_>, error: PyErr) -> PyResult<()> {
         match self {
             Self::Acquire(acquire) => acquire.interrupted(py, error),
+            Self::Group(step) => Err(step.interrupted(py, error)),
             Self::Under(under) => under.operation.interrupted(py, error),
             _ => Err(error),
         }
     }
 
-    /// Whether an error that ends it may have to wait until a lock is held again.
-    pub fn waits_for_lock(&self) -> bool {
+    /// Whether an error that ends it has something to do first: to get a lock back, to end a group.
+    pub fn holds_up_errors(&self) -> bool {
         match self {
             Self::Acquire(acquire) => matches!(acquire, Acquire::Signal(_)),
-            Self::Under(under) => under.operation.waits_for_lock(),
+            Self::Group(step) => step.is_leaving(),
+            Self::Under(under) => under.operation.holds_up_errors(),
             _ => false,
         }
     }
@@ -399,6 +413,7 @@ impl Operation {
             Self::Yield => ("gosched()", "agosched()"),
             Self::Aio { .. } => ("aio()", "aio()"),
             Self::Acquire(acquire) => acquire.names(),
+            Self::Group(step) => step.names(),
             Self::Select(_) => ("select()", "aselect()"),
             Self::Sleep(_) => ("sleep()", "asleep()"),
             Self::Under(under) => under.operation.names(),
@@ -426,6 +441,7 @@ impl Operation {
             Self::Yield => "await agosched()",
             Self::Aio { .. } => "await aio(...)",
             Self::Acquire(acquire) => acquire.advice(),
+            Self::Group(step) => step.advice(),
             Self::Select(_) => "await aselect(...)",
             Self::Sleep(_) => "await asleep(seconds)",
             Self::Under(under) => under.operation.advice(),
@@ -436,7 +452,9 @@ impl Operation {
     #[inline]
     pub fn is_plain(&self) -> bool {
         match self {
-            Self::Send { .. } | Self::Recv { .. } | Self::Wait { .. } | Self::Sleep(_) => true,
+            Self::Send { .. } | Self::Recv { .. } | Self::Wait { .. } | Self::Sleep(_) | Self::Group(_) => {
+                true
+            }
             Self::Select(select) => select.is_plain(),
             Self::Under(under) => under.operation.is_plain(),
             _ => false,
@@ -476,6 +494,7 @@ impl Operation {
             Self::Ask { goroutine, .. } => format!("<gochan.Goroutine {}>", goroutine.get().full_name(py)),
             Self::Aio { .. } => "gochan's asyncio loop".into(),
             Self::Acquire(acquire) => acquire.on(py),
+            Self::Group(step) => step.on(py),
             Self::Select(select) => select.describe(py),
             Self::Under(under) => under.operation.on(py),
             Self::Ready { .. } | Self::Sleep(_) | Self::Yield => String::new(),
@@ -498,6 +517,7 @@ impl Operation {
             Self::Aio { awaitable, .. } => visit.call(awaitable),
             Self::Sleep(_) | Self::Yield => Ok(()),
             Self::Acquire(acquire) => acquire.traverse(visit),
+            Self::Group(step) => step.traverse(visit),
             Self::Select(select) => select.traverse(visit),
             Self::Under(under) => under.traverse(visit),
         }

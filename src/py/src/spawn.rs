@@ -10,7 +10,7 @@ use crate::host;
 use crate::job::{Job, Work};
 use crate::monitor;
 use crate::scope::{self, Scope};
-use crate::wait_group::WaitGroup;
+use crate::told::Told;
 use crate::world::{self, Routine};
 use gochan_core::sys::Arc;
 use parking_lot::Mutex;
@@ -171,12 +171,12 @@ pub fn spawn<'py>(
     function: &Bound<'py, PyAny>,
     args: Bound<'py, PyTuple>,
     kwargs: Option<Bound<'py, PyDict>>,
-    group: Option<&Bound<'py, WaitGroup>>,
+    told: Option<&Told>,
 ) -> PyResult<Bound<'py, Goroutine>> {
     let py = function.py();
     coroutine::check_exit(py)?;
     if kind_of(who, function)? == Kind::Coroutine {
-        return spawn_coroutine(function, group, || function.call(args, kwargs.as_ref()));
+        return spawn_coroutine(function, told, || function.call(args, kwargs.as_ref()));
     }
     exit::prepare(py)?;
     let goroutine = goroutine::make(
@@ -190,12 +190,12 @@ pub fn spawn<'py>(
         kwargs: kwargs.map(Bound::unbind),
     };
     let job = Bound::new(py, Job::new(work))?;
-    if let Some(group) = group {
-        group.get().change(py, 1)?;
+    if let Some(told) = told {
+        told.begins(py)?;
     }
     scope::began(goroutine.get().scope());
-    if let Some(group) = group {
-        goroutine.get().tell(group.clone().unbind());
+    if let Some(told) = told {
+        goroutine.get().tell(told.clone_ref(py));
     }
     job.get().arm(goroutine.clone().unbind());
     let calls = &world::get().calls;
@@ -209,8 +209,8 @@ pub fn spawn<'py>(
         drop(mine);
         job.get().disarm();
         goroutine.get().never_began();
-        if let Some(group) = group {
-            group.get().change(py, -1)?;
+        if let Some(told) = told {
+            told.never_began(py)?;
         }
         return Err(error);
     }
@@ -298,7 +298,7 @@ impl Origin {
 /// error. Nothing of the body runs yet.
 fn spawn_coroutine<'py>(
     function: &Bound<'py, PyAny>,
-    group: Option<&Bound<'py, WaitGroup>>,
+    told: Option<&Told>,
     call: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, Goroutine>> {
     let py = function.py();
@@ -321,9 +321,9 @@ fn spawn_coroutine<'py>(
         coroutine: coroutine.unbind(),
         context: copy_context(py)?,
     };
-    if let Some(group) = group {
-        group.get().change(py, 1)?;
-        goroutine.get().tell(group.clone().unbind());
+    if let Some(told) = told {
+        told.begins(py)?;
+        goroutine.get().tell(told.clone_ref(py));
     }
     start_coroutine(&goroutine, body);
     Ok(goroutine)

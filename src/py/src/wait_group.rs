@@ -10,6 +10,7 @@ use crate::goroutine::Goroutine;
 use crate::limit::Limit;
 use crate::operation::Operation;
 use crate::spawn;
+use crate::told::Told;
 use crate::wake::GroupCore;
 use gochan_core::sys::Arc;
 use pyo3::exceptions::{PyException, PyTypeError, PyValueError};
@@ -130,7 +131,8 @@ impl WaitGroup {
         args: Bound<'py, PyTuple>,
         kwargs: Option<Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, Goroutine>> {
-        spawn::spawn("WaitGroup.go()", r#fn, args, kwargs, Some(slf))
+        let told = Told::WaitGroup(slf.clone().unbind());
+        spawn::spawn("WaitGroup.go()", r#fn, args, kwargs, Some(&told))
     }
 
     /// The counter, at some instant during the call.
