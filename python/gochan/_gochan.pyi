@@ -192,6 +192,9 @@ class SendChan(_ChanBase, Generic[_T_contra]):
     receiving methods; it equals its channel and hashes like it.
     """
 
+    def _repr_html_(self) -> str:
+        """How it is at this moment, for a notebook."""
+
     def __new__(cls, never: Never, /) -> Self: ...  # TypeError, always
     def send(
         self,
@@ -270,6 +273,9 @@ class RecvChan(_ChanBase, _Arm[_T_co, Literal[False]], Generic[_T_co]):
     ``isinstance(ch, RecvChan)`` is true for every Chan. The view ``ch.receiver`` can neither
     send nor close; it equals its channel and hashes like it.
     """
+
+    def _repr_html_(self) -> str:
+        """How it is at this moment, for a notebook."""
 
     def __new__(cls, never: Never, /) -> Self: ...  # TypeError, always
     def recv(self, *, timeout: _Seconds | None = None, ctx: _ContextLike | None = None) -> _T_co:
@@ -439,6 +445,9 @@ class Goroutine(Generic[_T]):
     waited for. One that waits with a timeout, in ``aio()`` or on anything reachable is left alone,
     and so is a ``def`` goroutine.
     """
+
+    def _repr_html_(self) -> str:
+        """How it is at this moment, for a notebook."""
 
     def __new__(cls, never: Never, /) -> Self: ...  # TypeError, always
     @property
@@ -794,6 +803,9 @@ class Context:
     nothing works as a parent too. If it has a method ``after_func(fn) -> stop``, that is used to
     learn of its end, else a goroutine waits for it.
     """
+
+    def _repr_html_(self) -> str:
+        """How it is at this moment, for a notebook."""
 
     def __new__(cls, *args: object, **kwargs: object) -> Self:
         """For classes that derive from it.
@@ -1751,6 +1763,9 @@ class Group:
         >>> sorted(squares)
         [0, 1, 4, 9]
     """
+
+    def _repr_html_(self) -> str:
+        """How it is at this moment, for a notebook."""
 
     def __new__(cls, ctx: _ContextLike | None = None, *, limit: int | None = None) -> Self:
         """Make a group.

@@ -16,6 +16,7 @@ use crate::chan_type;
 use crate::coroutine;
 use crate::error;
 use crate::gc;
+use crate::html;
 use crate::limit::Limit;
 use crate::operation::{self, Face, Operation};
 use crate::value::{Ref, Value};
@@ -104,6 +105,24 @@ impl ChanBase {
                 "Chan.__init__() on a channel that exists already: its capacity never changes",
             )
         })
+    }
+
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let core = slf.get().core();
+        let (len, cap) = (core.len(), core.capacity());
+        let (receivers, senders) = core.parked();
+        let state = if core.is_closed() { "closed" } else { "open" };
+        let depth = match cap {
+            0 => "unbuffered".into(),
+            cap => format!("{len} of {cap}"),
+        };
+        let rows = vec![
+            ("buffered", depth),
+            ("receivers waiting", receivers.to_string()),
+            ("senders waiting", senders.to_string()),
+        ];
+        let title = format!("{}, {state}", slf.get_type().name()?);
+        html::table(slf.py(), &title, rows, Some((len as u64, cap as u64)))
     }
 
     /// Whether the channel is closed. Buffered values may still be there to receive.

@@ -16,6 +16,7 @@ use crate::coroutine;
 use crate::gc::visit_value;
 use crate::goroutine::type_name;
 use crate::guard;
+use crate::html;
 use crate::limit::Limit;
 use crate::operation::{Face, Operation};
 use crate::signals;
@@ -176,6 +177,34 @@ impl Context {
             Kind::Subclass => format!("<{} at {:#x}>", type_name(slf), slf.as_ptr().addr()),
             _ => ask::name(slf),
         }
+    }
+
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let text = |object: Bound<'py, PyAny>| object.repr().map(|text| text.to_string());
+        let mut rows = vec![("context", Self::__repr__(slf))];
+        // By the attributes, as a user's class defines them.
+        let err = slf.getattr(intern!(py, "err"))?;
+        let state = if err.is_none() { "not done" } else { "done" };
+        if !err.is_none() {
+            let cause = slf.getattr(intern!(py, "cause"))?;
+            rows.push(("ended by", text(err.clone())?));
+            if !cause.is_none() && !cause.is(&err) {
+                rows.push(("cause", text(cause)?));
+            }
+        }
+        if let Ok(deadline) = slf.getattr(intern!(py, "deadline"))?.extract::<f64>() {
+            let left = deadline - ask::now_seconds(py);
+            rows.push((
+                "deadline",
+                if left > 0.0 {
+                    format!("in {left:.1} s")
+                } else {
+                    format!("{:.1} s ago", -left)
+                },
+            ));
+        }
+        html::table(py, &format!("{}, {state}", type_name(slf)), rows, None)
     }
 
     fn __reduce__(slf: &Bound<'_, Self>) -> PyResult<()> {

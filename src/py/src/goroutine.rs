@@ -12,6 +12,7 @@ use crate::chan::{ChanBase, RecvChan};
 use crate::coroutine;
 use crate::current;
 use crate::guard;
+use crate::html;
 use crate::limit::Limit;
 use crate::operation::{Ask, Operation};
 use crate::pool::Pool;
@@ -550,6 +551,20 @@ impl Goroutine {
 
     fn __repr__(slf: &Bound<'_, Self>) -> String {
         Self::describe(slf)
+    }
+
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let (py, this) = (slf.py(), slf.get());
+        let mut rows = vec![("name", this.full_name(py))];
+        if let Some((what, since)) = Self::waits_in(slf) {
+            let seconds = Monotonic.now().saturating_since(since).as_secs_f64();
+            rows.push(("waits in", format!("{what} for {seconds:.1} s")));
+        }
+        rows.push(("started at", this.start_site(py)));
+        if let Some(error) = this.error(py) {
+            rows.push(("raised", error.repr()?.to_string()));
+        }
+        html::table(py, &format!("Goroutine, {}", this.state_name()), rows, None)
     }
 
     #[allow(clippy::unused_self)]

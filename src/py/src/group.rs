@@ -19,6 +19,7 @@ use crate::error;
 use crate::gc;
 use crate::goroutine::{Goroutine, type_name};
 use crate::group_step::{Call, Step};
+use crate::html;
 use crate::limit::Limit;
 use crate::operation::Operation;
 use crate::spawn;
@@ -438,6 +439,28 @@ impl Group {
 
     fn __repr__(slf: &Bound<'_, Self>) -> String {
         Self::describe(slf)
+    }
+
+    fn _repr_html_(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let active = self.running.count();
+        let mut rows = Vec::new();
+        match &self.slots {
+            Some(slots) => {
+                rows.push(("active", format!("{active} of {}", slots.size())));
+                rows.push(("waiting to start", slots.parked().to_string()));
+            }
+            None => rows.push(("active", active.to_string())),
+        }
+        rows.push(("waiting for the end", self.running.parked().to_string()));
+        // Showing them is not looking at them.
+        for goroutine in self.failed(py) {
+            if let Some(error) = goroutine.get().error(py) {
+                rows.push(("failed", error.repr()?.to_string()));
+            }
+        }
+        let full = self.slots.as_ref().map(|slots| slots.size());
+        let meter = full.map(|full| (active.unsigned_abs(), full));
+        html::table(py, "Group", rows, meter).map(Bound::unbind)
     }
 
     #[allow(clippy::unused_self)]

@@ -58,6 +58,7 @@ mod group_step;
 mod guard;
 mod hooks;
 mod host;
+mod html;
 mod job;
 mod limit;
 mod loop_host;
