@@ -19,7 +19,7 @@ def table(
         rows: What is shown, as plain text.
         meter: How full it is: a value and what would be full. Shown as a bar in the first row.
     """
-    lines = []
+    lines: list[str] = []
     for at, (name, value) in enumerate(rows):
         bar = ""
         if meter is not None and at == 0 and meter[1] > 0:
