@@ -13,7 +13,7 @@ import pytest
 
 from gochan import Chan, aio, go
 from scheduler import Start, by_go, on_each_start, under_a_deadline
-from watch import PATIENCE
+from watch import PATIENCE, label
 
 pytestmark = under_a_deadline
 
@@ -43,7 +43,7 @@ def test_results(start: Start) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [None, (), (1, 2), StopIteration(3), ValueError("no error"), Exception, []], ids=repr
+    "value", [None, (), (1, 2), StopIteration(3), ValueError("no error"), Exception, []], ids=label
 )
 def test_any_value_can_be_the_result(value: object) -> None:
     async def inner(suspended: bool) -> object:
@@ -68,7 +68,7 @@ class Mine(BaseException):
         *(ValueError("the one"), Mine("the one"), SystemExit(3), KeyboardInterrupt()),
         *(asyncio.CancelledError(), TimeoutError("the one"), MemoryError(), GeneratorExit()),
     ],
-    ids=repr,
+    ids=label,
 )
 @on_each_start
 def test_the_very_exception_comes_back(start: Start, error: BaseException) -> None:
@@ -152,7 +152,7 @@ def test_any_awaitable() -> None:
     by_go(main)
 
 
-@pytest.mark.parametrize("thing", [None, 1, add, asyncio.sleep, object(), iter([])], ids=repr)
+@pytest.mark.parametrize("thing", [None, 1, add, asyncio.sleep, object(), iter([])], ids=label)
 def test_what_cannot_be_awaited(thing: Any) -> None:
     async def main() -> None:
         with pytest.raises(TypeError):

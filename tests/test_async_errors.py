@@ -13,7 +13,7 @@ import pytest
 from gochan import Chan, WaitGroup, agosched, go
 from reporting import Expected
 from scheduler import Start, by_go, on_each_start, wait
-from watch import PATIENCE
+from watch import PATIENCE, label
 
 
 async def fail(text: str = "expected by this test") -> None:
@@ -25,7 +25,7 @@ async def fail(text: str = "expected by this test") -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [None, (), (1, 2), StopIteration(3), ValueError("no error"), Exception, []], ids=repr
+    "value", [None, (), (1, 2), StopIteration(3), ValueError("no error"), Exception, []], ids=label
 )
 @pytest.mark.parametrize("suspended", [False, True])
 def test_any_value_can_be_the_result(value: object, suspended: bool) -> None:
@@ -62,7 +62,7 @@ class Mine(BaseException):
         ),
         *(KeyboardInterrupt(), asyncio.CancelledError(), StopAsyncIteration(), RecursionError()),
     ],
-    ids=repr,
+    ids=label,
 )
 @pytest.mark.parametrize("suspended", [False, True])
 def test_any_error_is_the_handles(error: BaseException, suspended: bool) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from gochan import Chan, WaitGroup, agosched, go, num_goroutine
 from parking import wait_parked, wait_until
-from watch import PATIENCE
+from watch import PATIENCE, label
 
 # ---------------------------------------------------------------- calling
 
@@ -111,7 +111,7 @@ def test_an_operation_is_a_goroutine_too() -> None:
     assert go(receiving.ajoin).result(PATIENCE) is None
 
 
-@pytest.mark.parametrize("thing", [None, 1, "print", [], object()], ids=repr)
+@pytest.mark.parametrize("thing", [None, 1, "print", [], object()], ids=label)
 def test_not_callable(thing: Any) -> None:
     before = num_goroutine()
     with pytest.raises(TypeError):

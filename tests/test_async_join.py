@@ -15,7 +15,7 @@ from gochan import Chan, ChanClosed, Goroutine, RecvChan, agosched, go
 from loops import NewLoop, on_each_loop
 from parking import settle, wait_parked, wait_waiting
 from scheduler import Start, by_go, in_thread, on_each_start, until, wait
-from watch import PATIENCE
+from watch import PATIENCE, label
 
 
 async def receive(ch: Chan[int]) -> int:
@@ -190,7 +190,7 @@ def test_a_waiter_that_gives_up_does_not_disturb_the_others() -> None:
 # ---------------------------------------------------------------- from threads
 
 
-@pytest.mark.parametrize("limit", [0, 0.01, -1, timedelta(milliseconds=10)], ids=repr)
+@pytest.mark.parametrize("limit", [0, 0.01, -1, timedelta(milliseconds=10)], ids=label)
 def test_timeouts_in_a_thread(limit: Any) -> None:
     gate: Chan[int] = Chan()
     g = go(receive, gate)

@@ -15,6 +15,7 @@ import pytest
 import gochan
 from gochan import Chan, ChanClosed, RecvChan, SendChan, WouldBlock
 from hosts import Host, drain, state
+from watch import label
 
 
 def says(error: BaseException, *words: str) -> None:
@@ -51,7 +52,7 @@ def test_capacity_of_no_use(capacity: int) -> None:
         Chan[int](capacity=capacity)
 
 
-@pytest.mark.parametrize("capacity", NO_INT, ids=repr)
+@pytest.mark.parametrize("capacity", NO_INT, ids=label)
 def test_capacity_of_another_type(capacity: Any) -> None:
     with pytest.raises(TypeError, match="capacity"):
         Chan(capacity)
@@ -145,7 +146,7 @@ async def test_limit_below_one(host: Host, limit: int) -> None:
     assert drain(ch) == [0, 1, 2]
 
 
-@pytest.mark.parametrize("limit", [None, "2", 2.0, [], object()], ids=repr)
+@pytest.mark.parametrize("limit", [None, "2", 2.0, [], object()], ids=label)
 async def test_limit_of_another_type(host: Host, limit: Any) -> None:
     ch = three()
     with pytest.raises(TypeError, match="limit") as caught:
@@ -197,7 +198,7 @@ def test_wrong_call(number: int) -> None:
     assert drain(ch) == [0, 1, 2]
 
 
-@pytest.mark.parametrize("stranger", [3, None, object(), Chan, "view"], ids=repr)
+@pytest.mark.parametrize("stranger", [3, None, object(), Chan, "view"], ids=label)
 def test_methods_of_the_class_on_strangers(stranger: Any) -> None:
     """Called through the class they get any object as self, and have to look before they leap."""
     ch = three()

@@ -16,7 +16,7 @@ import pytest
 import procs
 from gochan import Chan, go, num_goroutine
 from parking import wait_parked, wait_until, wait_waiting
-from watch import PATIENCE
+from watch import PATIENCE, label
 
 # ---------------------------------------------------------------- calling
 
@@ -64,7 +64,7 @@ def test_anything_callable() -> None:
     assert go(set[int]().add, 1).result(PATIENCE) is None
 
 
-@pytest.mark.parametrize("thing", [None, 1, "print", [], object()], ids=repr)
+@pytest.mark.parametrize("thing", [None, 1, "print", [], object()], ids=label)
 def test_not_callable_is_the_callers_mistake(thing: Any) -> None:
     before = num_goroutine()
     with pytest.raises(TypeError):

@@ -16,7 +16,7 @@ import pytest
 from gochan import BlockingError, Chan, ChanClosed, Goroutine, RecvChan, SendChan, WaitGroup, go
 from loops import NewLoop, on_each_loop, run
 from parking import settle, wait_parked, wait_until, wait_waiting
-from watch import PATIENCE
+from watch import PATIENCE, label
 
 
 def divide(a: int, b: int) -> float:
@@ -190,7 +190,7 @@ def test_done_outlives_the_handle() -> None:
 # ---------------------------------------------------------------- waiting for the end
 
 
-@pytest.mark.parametrize("limit", [0, 0.01, -1, timedelta(milliseconds=10)], ids=repr)
+@pytest.mark.parametrize("limit", [0, 0.01, -1, timedelta(milliseconds=10)], ids=label)
 def test_timeouts(limit: Any) -> None:
     gate: Chan[int] = Chan()
     g = go(gate.recv)

@@ -12,7 +12,7 @@ import pytest
 
 import procs
 from gochan import Chan, Goroutine, go, set_excepthook
-from watch import PATIENCE
+from watch import PATIENCE, label
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +58,7 @@ def test_the_hook_may_use_gochan() -> None:
     assert told.recv(timeout=PATIENCE) == "a 0 4"
 
 
-@pytest.mark.parametrize("hook", [1, "print", [], object()], ids=repr)
+@pytest.mark.parametrize("hook", [1, "print", [], object()], ids=label)
 def test_no_hook_that_cannot_be_called(hook: Any) -> None:
     heard: Chan[str] = Chan(1)
     set_excepthook(lambda g, error: heard.send(str(error)))

@@ -15,7 +15,7 @@ from gochan import Chan, Goroutine, agosched, go, gomaxprocs, gosched, run
 from loops import NewLoop, on_each_loop
 from parking import settle
 from scheduler import Start, by_go, in_thread, on_each_start, under_a_deadline, wait
-from watch import PATIENCE
+from watch import PATIENCE, label
 
 pytestmark = under_a_deadline
 
@@ -262,7 +262,7 @@ def test_gomaxprocs_below_one(procs_before: int, n: int) -> None:
     assert gomaxprocs() == procs_before
 
 
-@pytest.mark.parametrize("n", ["2", 2.0, [], object()], ids=repr)
+@pytest.mark.parametrize("n", ["2", 2.0, [], object()], ids=label)
 def test_gomaxprocs_of_another_type(procs_before: int, n: Any) -> None:
     with pytest.raises(TypeError):
         gomaxprocs(n)

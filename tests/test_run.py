@@ -14,7 +14,7 @@ import pytest
 from gochan import Chan, WaitGroup, agosched, go, num_goroutine, run
 from parking import wait_parked
 from scheduler import in_thread, parked, under_a_deadline
-from watch import PATIENCE
+from watch import PATIENCE, label
 
 pytestmark = under_a_deadline
 
@@ -40,7 +40,7 @@ def test_the_result_of_a_plain_main() -> None:
 @pytest.mark.parametrize(
     "value",
     [None, (), (1, 2), StopIteration(3), ValueError("no error"), Exception, [], 0],
-    ids=repr,
+    ids=label,
 )
 def test_any_value_can_be_the_result(value: object) -> None:
     """Also those that the way a coroutine ends might take for something else."""

@@ -14,6 +14,7 @@ from gochan import agosched, go, num_goroutine, run
 from parking import wait_until
 from reporting import Reports
 from scheduler import under_a_deadline
+from watch import label
 
 pytestmark = under_a_deadline
 
@@ -36,7 +37,7 @@ class Mine(BaseException):
         *(ValueError("the one"), Mine("the one"), SystemExit(3), GeneratorExit(), MemoryError()),
         *(KeyboardInterrupt(), asyncio.CancelledError(), TimeoutError(), StopAsyncIteration()),
     ],
-    ids=repr,
+    ids=label,
 )
 @pytest.mark.parametrize("suspended", [False, True])
 def test_the_very_exception_comes_out(
@@ -101,7 +102,7 @@ def test_wrong_arguments_come_out_too() -> None:
         run(two, 1, 2, 3)
 
 
-@pytest.mark.parametrize("thing", [None, 1, "main", [], object()], ids=repr)
+@pytest.mark.parametrize("thing", [None, 1, "main", [], object()], ids=label)
 def test_not_callable(thing: Any) -> None:
     before = num_goroutine()
     with pytest.raises(TypeError):

@@ -13,9 +13,10 @@ from gochan import BlockingError, Chan, SendCase, aselect, go, select, sending
 from hosts import Host, parked
 from parking import wait_parked, wait_waiting
 from selecting import select as select_in
+from watch import label
 
 
-@pytest.mark.parametrize("wrong", [5, "ch", object(), [Chan[int]()], Chan], ids=repr)
+@pytest.mark.parametrize("wrong", [5, "ch", object(), [Chan[int]()], Chan], ids=label)
 async def test_what_is_no_arm(host: Host, wrong: Any) -> None:
     ch = Chan[int](1)
     ch.send(1)

@@ -14,7 +14,7 @@ import pytest
 from gochan import Chan, Goroutine, WaitGroup, WaitGroupError, go, num_goroutine
 from loops import Call, NewLoop, from_thread, on_each_loop, on_each_waker, run
 from parking import settle, wait_waiting
-from watch import PATIENCE
+from watch import PATIENCE, label
 
 
 def counted(n: int) -> WaitGroup:
@@ -142,7 +142,7 @@ def test_zero_releases_everybody_at_once() -> None:
         g.result(PATIENCE)
 
 
-@pytest.mark.parametrize("limit", [0, -1, 0.01, timedelta(milliseconds=10)], ids=repr)
+@pytest.mark.parametrize("limit", [0, -1, 0.01, timedelta(milliseconds=10)], ids=label)
 def test_timeout(limit: Any) -> None:
     wg = counted(1)
     with pytest.raises(TimeoutError):

@@ -20,6 +20,11 @@ DEADLINE = 30.0
 PATIENCE = 20.0
 
 
+def label(thing: object) -> str:
+    """Its repr without its address, as a test's name: the same in each run."""
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(thing))
+
+
 class State(NamedTuple):
     """What `repr()` of a channel says: the only public view of who is parked on it."""
 
