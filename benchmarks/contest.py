@@ -25,12 +25,13 @@ class Contestant:
 class Reach:
     """The target against one contestant: a ratio at most, or less than so many ms more.
 
-    Of kind "bytes" it holds for gochan's own figure alone, which is to stay under the limit.
+    Of kind "own" it holds for gochan's own figure alone, which is to stay under the limit, in the
+    unit of the scenario.
     """
 
     against: str
     limit: float
-    kind: Literal["ratio", "ms", "bytes"] = "ratio"
+    kind: Literal["ratio", "ms", "own"] = "ratio"
     when: str = ""
 
 

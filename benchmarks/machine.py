@@ -14,7 +14,7 @@ from typing import Any
 import toolchain
 
 ROOT = Path(__file__).resolve().parent.parent
-PEERS = ("janus", "culsans", "pygo-routines", "uvloop", "trio", "gevent")
+PEERS = ("janus", "culsans", "pygo-routines", "uvloop", "trio", "gevent", "aiochan", "pygolang")
 
 
 def _git(*args: str) -> str | None:

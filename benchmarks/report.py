@@ -25,6 +25,16 @@ def quantity(value: float, unit: Unit) -> str:
     return f"{_three(value)} {last}"
 
 
+def _round(value: float, unit: Unit) -> str:
+    """A round number and a unit: 1 GB."""
+    *steps, last = SCALES[unit]
+    for step in steps:
+        if value < 1e3:
+            return f"{value:g} {step}"
+        value /= 1e3
+    return f"{value:g} {last}"
+
+
 def _three(value: float) -> str:
     if value < 9.995:
         return f"{value:.2f}"
@@ -41,9 +51,9 @@ def _ratio(value: float) -> str:
     return f"{value:.2g}" if value < 0.0995 else f"{value:.2f}" if value < 9.995 else f"{value:.0f}"
 
 
-def _reach(reach: Reach) -> str:
-    if reach.kind == "bytes":
-        return f"< {reach.limit / 1e9:g} GB"
+def _reach(reach: Reach, unit: Unit) -> str:
+    if reach.kind == "own":
+        return f"< {_round(reach.limit, unit)}"
     return f"< {reach.limit:g} ms" if reach.kind == "ms" else f"<= {reach.limit:g} x"
 
 
@@ -69,7 +79,7 @@ def _row(row: Row, kind: str, unit: Unit) -> Iterator[str]:
     for verdict in row.verdicts:
         if verdict.reach.when:
             cells = [f"  {verdict.reach.when}", "", "", "", ""]
-        yield _line(*cells, _reach(verdict.reach), verdict.word)
+        yield _line(*cells, _reach(verdict.reach, unit), verdict.word)
 
 
 def _trouble(outcomes: Sequence[Outcome]) -> Iterator[str]:

@@ -17,12 +17,12 @@ from summary import as_json
 
 RESULTS = Path(__file__).with_name("results")
 FULL = Effort(rounds=5, heavy=3, budget=0.2)
-QUICK = Effort(rounds=2, heavy=1, budget=0.05)
+QUICK = Effort(rounds=1, heavy=1, budget=0.05)
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Time gochan beside its peers.")
-    parser.add_argument("--quick", action="store_true", help="few rounds of short samples")
+    parser.add_argument("--quick", action="store_true", help="one round of short samples")
     parser.add_argument(
         "--rounds", type=int, metavar="N", help="how often each is sampled, heavy or not"
     )

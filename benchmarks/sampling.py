@@ -21,7 +21,7 @@ PATIENCE = 2
 # A heavy sample may take so many times as long before it has hung.
 HEAVY = 3
 # Where the distribution is not called what it is imported as.
-DISTRIBUTIONS = {"pyroutine": "pygo-routines", "gochan": "pygochan"}
+DISTRIBUTIONS = {"pyroutine": "pygo-routines", "gochan": "pygochan", "golang": "pygolang"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from contest import SUBJECT, Contestant, Reach, Scenario, on
 from drive import BURST, NAP, SLEEPERS
 from scenarios_goroutine import GOROUTINES
 from scenarios_locks import LOCKS
+from scenarios_select import SELECTS
+from scenarios_time import TIMES
 
 
 def _gochan(function: str) -> Contestant:
@@ -218,6 +220,8 @@ SCENARIOS: tuple[Scenario, ...] = (
         heavy=True,
     ),
     *GOROUTINES,
+    *SELECTS,
+    *TIMES,
     *LOCKS,
     Scenario(
         "import",

@@ -134,6 +134,6 @@ GOROUTINES: tuple[Scenario, ...] = (
         heavy=True,
         quick=False,
         free_gb=4,
-        peak_reaches=(Reach(SUBJECT, 1e9, kind="bytes"),),
+        peak_reaches=(Reach(SUBJECT, 1e9, kind="own"),),
     ),
 )

@@ -85,58 +85,71 @@ class Sender:
     refused: int = 0
     unsure: set[int] = field(default_factory=set)
 
+    @property
+    def value(self) -> int:
+        return self.number << BITS | self.next
+
     def take(self) -> tuple[Chan[int], int]:
-        return self.chance.choice(self.places).chans[-1], self.number << BITS | self.next
+        return self.chance.choice(self.places).chans[-1], self.value
 
     def thread(self) -> None:
         while self.next < self.count:
-            ch, value = self.take()
-            try:
-                match self.chance.randrange(4):
-                    case 0:
-                        ch.send_nowait(value)
-                    case 1:
-                        ch.send(value)
-                    case _:
-                        ch.send(value, timeout=moment(self.chance))
-            except (TimeoutError, WouldBlock, ChanClosed):
-                self.refused += 1  # not sent: the same one again
-            else:
-                self.next += 1
+            self.thread_step()
 
     async def task(self) -> None:
         while self.next < self.count:
-            ch, value = self.take()
-            if await cancelled_at_any_moment(partial(self.step, ch, value)):
-                self.leave_open(value)
+            await self.task_step()
 
     async def goroutine(self, steps: int) -> bool:
         """Some steps. True when all is sent."""
         for _ in range(steps):
             if self.next == self.count:
                 return True
-            ch, value = self.take()
-            try:
-                match self.chance.randrange(60):
-                    case 0:
-                        # A blocking form costs the thread, not the program.
-                        ch.send(value, timeout=moment(self.chance))
-                    case 1:
-                        await aio(ch.asend(value, timeout=moment(self.chance)))
-                    case 2:
-                        await go(ch.send, value)
-                    case n if n < 10:
-                        await agosched()
-                        ch.send_nowait(value)
-                    case n if n < 25:
-                        await ch.asend(value)
-                    case _:
-                        await ch.asend(value, timeout=moment(self.chance))
-            except (TimeoutError, WouldBlock, ChanClosed):
-                self.refused += 1
-            else:
-                self.next += 1
+            await self.goroutine_step()
         return self.next == self.count
+
+    def thread_step(self) -> None:
+        ch, value = self.take()
+        try:
+            match self.chance.randrange(4):
+                case 0:
+                    ch.send_nowait(value)
+                case 1:
+                    ch.send(value)
+                case _:
+                    ch.send(value, timeout=moment(self.chance))
+        except (TimeoutError, WouldBlock, ChanClosed):
+            self.refused += 1  # not sent: the same one again
+        else:
+            self.next += 1
+
+    async def task_step(self) -> None:
+        ch, value = self.take()
+        if await cancelled_at_any_moment(partial(self.step, ch, value)):
+            self.leave_open(value)
+
+    async def goroutine_step(self) -> None:
+        ch, value = self.take()
+        try:
+            match self.chance.randrange(60):
+                case 0:
+                    # A blocking form costs the thread, not the program.
+                    ch.send(value, timeout=moment(self.chance))
+                case 1:
+                    await aio(ch.asend(value, timeout=moment(self.chance)))
+                case 2:
+                    await go(ch.send, value)
+                case n if n < 10:
+                    await agosched()
+                    ch.send_nowait(value)
+                case n if n < 25:
+                    await ch.asend(value)
+                case _:
+                    await ch.asend(value, timeout=moment(self.chance))
+        except (TimeoutError, WouldBlock, ChanClosed):
+            self.refused += 1
+        else:
+            self.next += 1
 
     def leave_open(self, value: int) -> None:
         """It may have been taken before the cancel came. It must not be sent again."""
@@ -201,14 +214,29 @@ class Receiver:
 
     def thread(self) -> None:
         while self.places:
-            place, ch, got = self.choose()
-            try:
-                if not self.receive(ch, got):
-                    self.ended(place)
-            except ChanClosed:
+            self.thread_step()
+
+    async def task(self) -> None:
+        while self.places:
+            await self.task_step()
+
+    async def goroutine(self, steps: int) -> bool:
+        """Some steps. True when there is nothing left to receive, anywhere."""
+        for _ in range(steps):
+            if not self.places:
+                return True
+            await self.goroutine_step()
+        return not self.places
+
+    def thread_step(self) -> None:
+        place, ch, got = self.choose()
+        try:
+            if not self.receive(ch, got):
                 self.ended(place)
-            except (TimeoutError, WouldBlock):
-                continue
+        except ChanClosed:
+            self.ended(place)
+        except (TimeoutError, WouldBlock):
+            pass
 
     def receive(self, ch: Chan[int], got: list[int]) -> bool:
         limit = moment(self.chance)
@@ -236,20 +264,19 @@ class Receiver:
                 got.append(ch.recv(timeout=limit))
         return True
 
-    async def task(self) -> None:
-        while self.places:
-            place, ch, got = self.choose()
+    async def task_step(self) -> None:
+        place, ch, got = self.choose()
 
-            async def step(place: Place = place, ch: Chan[int] = ch, got: list[int] = got) -> None:
-                try:
-                    if not await self.areceive(ch, got):
-                        self.ended(place)
-                except ChanClosed:
+        async def step() -> None:
+            try:
+                if not await self.areceive(ch, got):
                     self.ended(place)
-                except (TimeoutError, WouldBlock):
-                    pass
+            except ChanClosed:
+                self.ended(place)
+            except (TimeoutError, WouldBlock):
+                pass
 
-            await cancelled_at_any_moment(step)
+        await cancelled_at_any_moment(step)
 
     async def areceive(self, ch: Chan[int], got: list[int]) -> bool:
         """Values are noted in the step they come in: nothing can be cancelled in between."""
@@ -289,20 +316,15 @@ class Receiver:
                 got.append(await ch.arecv(timeout=limit))
         return True
 
-    async def goroutine(self, steps: int) -> bool:
-        """Some steps. True when there is nothing left to receive, anywhere."""
-        for _ in range(steps):
-            if not self.places:
-                return True
-            place, ch, got = self.choose()
-            try:
-                if not await self.goroutine_receives(ch, got):
-                    self.ended(place)
-            except ChanClosed:
+    async def goroutine_step(self) -> None:
+        place, ch, got = self.choose()
+        try:
+            if not await self.goroutine_receives(ch, got):
                 self.ended(place)
-            except (TimeoutError, WouldBlock):
-                continue
-        return not self.places
+        except ChanClosed:
+            self.ended(place)
+        except (TimeoutError, WouldBlock):
+            pass
 
     async def goroutine_receives(self, ch: Chan[int], got: list[int]) -> bool:
         limit = moment(self.chance)

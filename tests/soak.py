@@ -2,15 +2,20 @@
 
     python tests/soak.py --values 1000000 --runs 20
     python tests/soak.py --goroutines 100 --values 1000000 --runs 20
+    python tests/soak.py --goroutines 100 --selects --values 200000 --runs 20
 
 Eight threads (four of them goroutines) and eight tasks on two loops send and receive through
 sixteen channels of mixed capacity. One more thread, the chaos, cancels the tasks and closes the
 channels at random; in the place of a closed channel there is a fresh one. With `--goroutines` so
 many `async def` goroutines send there too, and as many receive; they end and begin anew all the
-time, held by nothing but the channels, while one more thread collects garbage. In the end:
+time, held by nothing but the channels, while one more thread collects garbage. With `--selects`
+all of them select besides, over sends, receives and timers, and wait under contexts of one tree,
+from which the chaos cuts branches (choosers.py). In the end:
 
 K1, on all channels: what a send said was sent is received, once. What it said was not sent is not.
 What a cancelled send left open is received once at most.
+
+Nobody is left standing in the queue of a channel.
 
 K2: what one sender sent through one place arrives in that order. It is checked where one party
 receives, even if it is cancelled, and where threads and goroutines do. Where cancelled tasks share
@@ -27,8 +32,10 @@ import gc
 import random
 import threading
 import time
+from collections import Counter
 from contextlib import suppress
 
+from choosers import Chooser, ChoosingReceiver, ChoosingSender, Contexts
 from gochan import WaitGroup, go
 from hosts import drain
 from loops import KINDS
@@ -42,24 +49,22 @@ from parties import (
     Receiver,
     Sender,
 )
-from watch import stacks
+from watch import parked, stacks
 
 
 class Soak:
     """One run."""
 
-    def __init__(self, values: int, seed: int, goroutines: int = 0) -> None:
+    def __init__(self, values: int, seed: int, goroutines: int = 0, selects: bool = False) -> None:
         self.seed = seed
         self.parties = PARTIES + goroutines  # the goroutines come after the others
         self.places = [Place(n) for n in range(len(CAPACITIES) + min(goroutines, PARTIES))]
-        self.senders = [
-            Sender(n, values // self.parties, self.places, self.chance(f"sender {n}"))
-            for n in range(self.parties)
-        ]
-        self.receivers = [
-            Receiver(n, self.places_of(n), self.chance(f"receiver {n}"))
-            for n in range(self.parties)
-        ]
+        self.contexts = Contexts() if selects else None
+        self.senders: list[Sender] = []
+        self.receivers: list[Receiver] = []
+        self.choosers: list[Chooser] = []
+        for n in range(self.parties):
+            self.enlist(n, values // self.parties)
         self.tasks: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = []
         self.errors: list[BaseException] = []
         self.sending, self.receiving = WaitGroup(), WaitGroup()
@@ -69,12 +74,28 @@ class Soak:
     def chance(self, name: str) -> random.Random:
         return random.Random(f"{self.seed} {name}")
 
+    def enlist(self, n: int, values: int) -> None:
+        for_sender, for_receiver = self.chance(f"sender {n}"), self.chance(f"receiver {n}")
+        if self.contexts is None:
+            self.senders.append(Sender(n, values, self.places, for_sender))
+            self.receivers.append(Receiver(n, self.places_of(n), for_receiver))
+            return
+        sender = ChoosingSender(
+            n, values, self.places, for_sender, self.contexts, self.shared_places(n)
+        )
+        receiver = ChoosingReceiver(n, self.places_of(n), for_receiver, self.contexts)
+        self.senders.append(sender)
+        self.receivers.append(receiver)
+        self.choosers += [sender.chooser, receiver.chooser]
+
+    def shared_places(self, party: int) -> list[Place]:
+        is_task = PARTIES // 2 <= party < PARTIES
+        return self.places[NOBODY_CANCELLED if is_task else ONE_RECEIVER : len(CAPACITIES)]
+
     def places_of(self, receiver: int) -> list[Place]:
-        is_task = PARTIES // 2 <= receiver < PARTIES
-        shared = self.places[NOBODY_CANCELLED if is_task else ONE_RECEIVER : len(CAPACITIES)]
         # Those of the goroutines come last; there may be fewer of them than goroutines.
         own = receiver if receiver < PARTIES else receiver - PARTIES + len(CAPACITIES)
-        return self.places[own : own + 1] + shared
+        return self.places[own : own + 1] + self.shared_places(receiver)
 
     def run(self, limit: float) -> None:
         self.sending.add(self.parties)
@@ -171,6 +192,8 @@ class Soak:
     def chaos(self) -> None:
         chance = self.chance("chaos")
         while not self.over.wait(chance.choice([1e-4, 1e-3, 3e-3])):
+            if self.contexts is not None:
+                self.contexts.cut(chance)
             if chance.random() < 0.3:
                 self.closes += 1
                 chance.choice(self.places).close()
@@ -183,9 +206,12 @@ class Soak:
     def check(self) -> None:
         left = [value for place in self.places for ch in place.chans for value in drain(ch)]
         assert not left, f"seed {self.seed}: {len(left)} values are left in closed channels"
+        left_behind = [ch for place in self.places for ch in place.chans if parked(ch) != (0, 0)]
+        assert not left_behind, f"seed {self.seed}: somebody still stands at {left_behind}"
         seen = [bytearray(sender.count) for sender in self.senders]
-        for receiver in self.receivers:
-            for number, got in receiver.got.items():
+        # Who selects as a sender has a log of its own, beside that of the receiver.
+        for log in [*self.receivers, *(chooser.log for chooser in self.choosers if chooser.sender)]:
+            for number, got in log.got.items():
                 last = [-1] * self.parties
                 in_order = self.places[number].in_order
                 for value in got:
@@ -206,13 +232,20 @@ class Soak:
             f"{self.cancels} cancels, {self.closes} closes, {refused} sends refused or late, "
             f"{unsure} left open by a cancel, {self.goroutines} goroutines, "
             f"{self.collections} collections"
+            + "".join(f", {count} {what}" for what, count in sorted(self.ends.items()))
         )
+
+    @property
+    def ends(self) -> Counter[str]:
+        """How selects ended, and other operations under a context that did nothing."""
+        return sum((chooser.ends for chooser in self.choosers), Counter())
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--values", type=int, default=1_000_000)
     parser.add_argument("--goroutines", type=int, default=0, help="that send, and that receive")
+    parser.add_argument("--selects", action="store_true", help="and contexts, for all of them")
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--seed", type=int, default=None, help="of the first run; it is printed")
     parser.add_argument("--limit", type=float, default=900, help="seconds until a run is stuck")
@@ -222,7 +255,7 @@ def main() -> None:
     for number in range(1, args.runs + 1):
         print(f"run {number} of {args.runs}, seed {seed}: ", end="", flush=True)
         began = time.monotonic()
-        soak = Soak(args.values, seed, args.goroutines)
+        soak = Soak(args.values, seed, args.goroutines, args.selects)
         soak.run(args.limit)
         print(f"{args.values} values in {time.monotonic() - began:.1f} s, {soak}", flush=True)
         seed += 1

@@ -39,6 +39,21 @@ def test_soak_with_goroutines(goroutines: int) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.parametrize("goroutines", [0, 50])
+def test_soak_with_selects(goroutines: int) -> None:
+    seed, values = random.randrange(2**32), VALUES // 5  # each takes many times as many steps
+    print(
+        f"python tests/soak.py --selects --goroutines {goroutines} --values {values} --seed {seed}"
+    )
+    soak = Soak(values, seed, goroutines, selects=True)
+    soak.run(limit=60 + values / 400)
+    print(soak)
+    assert soak.cancels > 10 and soak.closes > 5, "there was no chaos"
+    for what in ("sent", "received", "closed", "default", "timeout", "context", "cancelled"):
+        assert soak.ends[what] > 20, f"no select ended in {what!r}"
+
+
+@pytest.mark.soak
 @pytest.mark.parametrize("under_run", [False, True], ids=["go", "run"])
 @pytest.mark.parametrize("goroutines", [24, 3000])
 def test_swarm(goroutines: int, under_run: bool) -> None:

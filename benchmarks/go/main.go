@@ -1,10 +1,10 @@
-// The scenarios of benchmarks/scenarios_goroutine.py and scenarios_locks.py in Go: `bench SCENARIO SIZE [N ...]`.
+// The scenarios of benchmarks/scenarios_*.py in Go: `bench SCENARIO SIZE [N ...]`.
 //
 // For every number of operations N the answer is one line: what they took (seconds, or bytes for
 // memory), and the peak of resident memory so far in bytes. Without N the numbers are read from
 // stdin, one a line, each answered at once. So the Python side finds the number of operations for Go
 // as for all others, and what it tries on the way warms this process up. SIZE is the capacity, the
-// ring's length, the size of a burst or the number of primes.
+// ring's length, the size of a burst, the number of primes or of a select's arms.
 package main
 
 import (
@@ -18,17 +18,25 @@ import (
 
 // scenarios return the seconds (or bytes) that n operations took.
 var scenarios = map[string]func(n, size int) float64{
-	"ping-pong":  pingPong,
-	"stream":     stream,
-	"ring":       ring,
-	"sieve":      sieve,
-	"spawn":      spawn,
-	"memory":     memory,
-	"release":    release,
-	"sleep":      sleep,
-	"lock":       lock,
-	"lock-of":    lockOf,
-	"lock-yield": lockAndYield,
+	"ping-pong":       pingPong,
+	"stream":          stream,
+	"ring":            ring,
+	"sieve":           sieve,
+	"spawn":           spawn,
+	"memory":          memory,
+	"release":         release,
+	"sleep":           sleep,
+	"lock":            lock,
+	"lock-of":         lockOf,
+	"lock-yield":      lockAndYield,
+	"select-ready":    selectReady,
+	"select-parked":   selectParked,
+	"with-timeout":    withTimeout,
+	"timer-stop":      timerStop,
+	"after-func-stop": afterFuncStop,
+	"sleepers":        sleepers,
+	"sleepers-spread": sleepersSpread,
+	"lateness":        lateness,
 }
 
 func main() {

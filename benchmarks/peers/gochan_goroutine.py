@@ -1,14 +1,24 @@
 """gochan's `async def` goroutines under run(): unbuffered Chan(), Chan(128), go, WaitGroup."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from time import perf_counter
+from typing import Any
 
 import drive_coro
 from drive_coro import AGet, APut, Job
 from gochan import Chan, WaitGroup, go, run
 
 
-async def _together(jobs: Sequence[Job]) -> None:
+def in_goroutine(fn: Callable[..., Coroutine[Any, Any, float]], *args: Any) -> float:
+    """Not in main: that one keeps to the thread that called run(), and is resumed there."""
+
+    async def main() -> float:
+        return await go(fn, *args)
+
+    return run(main)
+
+
+async def together(jobs: Sequence[Job]) -> None:
     for goroutine in [go(job) for job in jobs]:
         await goroutine
 
@@ -20,16 +30,16 @@ def _make() -> tuple[APut, AGet]:
 
 def ping_pong(n: int) -> float:
     there, back = Chan[int](), Chan[int]()
-    return run(drive_coro.ping_pong, _together, there.asend, there.arecv, back.asend, back.arecv, n)
+    return run(drive_coro.ping_pong, together, there.asend, there.arecv, back.asend, back.arecv, n)
 
 
 def stream(n: int) -> float:
     ch = Chan[int](128)
-    return run(drive_coro.stream, _together, ch.asend, ch.arecv, n)
+    return run(drive_coro.stream, together, ch.asend, ch.arecv, n)
 
 
 def ring(n: int) -> float:
-    return run(drive_coro.ring, _together, _make, n)
+    return run(drive_coro.ring, together, _make, n)
 
 
 def sieve(n: int) -> float:

@@ -1,12 +1,10 @@
 """gochan's Mutex."""
 
-from collections.abc import Sequence
-
 import drive
 import drive_async
 import drive_coro
-from drive_coro import Job
-from gochan import Mutex, agosched, go, run
+from gochan import Mutex, agosched, run
+from peers.gochan_goroutine import together
 
 
 def alone(n: int) -> float:
@@ -27,10 +25,5 @@ async def tasks(n: int) -> float:
     return await drive_async.locked_by_four(Mutex(), n)
 
 
-async def _together(jobs: Sequence[Job]) -> None:
-    for goroutine in [go(job) for job in jobs]:
-        await goroutine
-
-
 def goroutines(n: int) -> float:
-    return run(drive_coro.locked_by_four, _together, Mutex(), agosched, n)
+    return run(drive_coro.locked_by_four, together, Mutex(), agosched, n)

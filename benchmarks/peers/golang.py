@@ -6,6 +6,7 @@ import subprocess
 
 import drive
 import drive_coro
+import drive_time
 import toolchain
 
 
@@ -61,3 +62,13 @@ sleep = _Program("sleep", drive.SLEEPERS)
 lock = _Program("lock")
 lock_of_four = _Program("lock-of", drive.RIVALS)
 lock_and_yield = _Program("lock-yield", drive.RIVALS)
+select_ready_2 = _Program("select-ready", 2)
+select_ready_16 = _Program("select-ready", 16)
+select_parked_2 = _Program("select-parked", 2)
+select_parked_16 = _Program("select-parked", 16)
+with_timeout = _Program("with-timeout")
+timer_stop = _Program("timer-stop")
+after_func_stop = _Program("after-func-stop")
+sleepers = _Program("sleepers", drive_time.SLEEPERS)
+sleepers_spread = _Program("sleepers-spread", drive_time.SLEEPERS)
+lateness = _Program("lateness")
