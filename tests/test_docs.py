@@ -1,0 +1,95 @@
+"""The documentation: every Python block of docs/ runs, page by page, and prints what is said to
+come out; the reference has every public name, and the site every page.
+"""
+
+from __future__ import annotations
+
+import doctest
+import json
+import re
+import textwrap
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import gochan
+import procs
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+PAGES = {path.relative_to(DOCS).as_posix(): path for path in sorted(DOCS.rglob("*.md"))}
+FENCE = re.compile(r"^( *)```(\w*)[^\n`]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+SNIPPET = "--8<--"
+LENIENT = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE  # long messages are folded
+
+# The blocks of a page share one namespace, as a reader types them one after the other.
+RUNNER = r"""
+import contextlib, io, json, sys, traceback
+
+namespace = {"__name__": "__main__"}
+for where, code in json.loads(sys.argv[1]):
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        try:
+            exec(compile(code, where, "exec"), namespace)
+        except Exception as error:
+            printed.write("Traceback (most recent call last):\n  ...\n")
+            printed.writelines(traceback.format_exception_only(error))
+    print(json.dumps(printed.getvalue()), flush=True)
+"""
+
+
+class Block(NamedTuple):
+    where: str
+    code: str
+    output: str  # "..." stands for anything
+
+
+def blocks(page: str) -> list[Block]:
+    """The Python blocks of a page, each with the text block that comes next, if one does."""
+    text = PAGES[page].read_text(encoding="utf-8")
+    fences = [
+        (text.count("\n", 0, fence.start()) + 2, fence[2], textwrap.dedent(fence[3]))
+        for fence in FENCE.finditer(text)
+    ]
+    found: list[Block] = []
+    for number, (line, language, code) in enumerate(fences):
+        if language == "python" and not code.startswith(SNIPPET):  # test_examples.py has those
+            after = fences[number + 1 : number + 2]
+            output = after[0][2] if after and after[0][1] == "text" else ""
+            found.append(Block(f"docs/{page}:{line}", code, output))
+    return found
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)])
+def test_the_blocks_of_a_page(page: str) -> None:
+    told = blocks(page)
+    done = procs.run(RUNNER, json.dumps([(block.where, block.code) for block in told])).ok()
+    printed = [json.loads(line) for line in done.splitlines()]
+    assert len(printed) == len(told)
+    checker = doctest.OutputChecker()
+    for block, got in zip(told, printed, strict=True):
+        same = checker.check_output(block.output, got, LENIENT)
+        assert same, f"{block.where} prints\n{got}--- and the page says\n{block.output}"
+
+
+def test_every_text_block_belongs_to_a_program() -> None:
+    """Else what it says would not be checked."""
+    for page, path in PAGES.items():
+        languages = [fence[2] for fence in FENCE.finditer(path.read_text(encoding="utf-8"))]
+        assert "" not in languages, f"{page} has a block of no language"
+        outputs = [n for n, language in enumerate(languages) if language == "text"]
+        assert all(n and languages[n - 1] == "python" for n in outputs), page
+
+
+def test_the_reference_has_every_public_name() -> None:
+    pages = "".join(path.read_text(encoding="utf-8") for path in DOCS.glob("reference/*.md"))
+    names = re.findall(r"^::: gochan\.(\w+)$", pages, re.MULTILINE)
+    modules = {"patterns", "rate", "signal", "singleflight"}
+    assert sorted(names) == sorted({*gochan.__all__, *modules})
+
+
+def test_every_page_is_in_the_contents() -> None:
+    contents = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
+    assert sorted(re.findall(r"(\S+\.md)$", contents, re.MULTILINE)) == sorted(PAGES)
