@@ -1,0 +1,38 @@
+"""What the tests of examples/ need besides Python: programs of the system, and a free port.
+
+`.ci/servers` installs them. Without one a test is skipped, but where GOCHAN_CI is set it fails: a
+CI that skipped it would say nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+
+def missing(what: str) -> NoReturn:
+    if os.environ.get("GOCHAN_CI"):
+        pytest.fail(f"no {what} on this machine: .ci/servers was to install it")
+    pytest.skip(f"no {what} on this machine")
+
+
+def find(program: str, *folders: str) -> Path:
+    """The path of an installed program; `folders` may be patterns, of which the last is best."""
+    if found := shutil.which(program):
+        return Path(found)
+    candidates = [path for folder in folders for path in Path("/").glob(f"{folder[1:]}/{program}")]
+    if not candidates:
+        missing(program)
+    return max(candidates)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
