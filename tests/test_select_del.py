@@ -252,8 +252,9 @@ def test_an_operation_stepped_in_a_del_while_another_one_parks() -> None:
 
 
 def test_who_steps_an_operation_that_is_under_way_is_refused_each_time() -> None:
-    """In a `__del__` of one of its values: there it is half taken apart. The collector looks too, and
-    more than once.
+    """In a `__del__` of one of its values: there it is half taken apart.
+
+    The collector looks too, and more than once.
     """
     finished = procs.run(
         """
