@@ -16,7 +16,7 @@ from loops import NewLoop, on_each_loop
 from loops import run as run_loop
 from parking import wait_until, wait_waiting
 from reporting import Reports
-from scheduler import by_go, in_thread, parked, turns, under_a_deadline
+from scheduler import by_go, in_thread, parked, turns, under_a_deadline, until
 from watch import PATIENCE
 
 pytestmark = under_a_deadline
@@ -285,7 +285,7 @@ def test_main_ends_and_run_waits_for_the_others(kind: str) -> None:
     async def feed() -> None:
         # Not before main is gone, and the last child is alone.
         await parked(gate, receivers=1)
-        assert log == ["inner", "outer"]
+        await until(lambda: log == ["inner", "outer"], log)
         await gate.asend(7)
 
     feeder = go(feed)
