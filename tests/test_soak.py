@@ -19,7 +19,7 @@ VALUES = int(os.environ.get("GOCHAN_SOAK_VALUES", "20000"))
 
 @pytest.fixture(autouse=True)
 def young_heap() -> Iterator[None]:
-    """A collector in a loop looks at what the soak makes, not at what thousands of tests have left."""
+    """A collector in a loop looks at what the soak makes, not at what thousands of tests left."""
     gc.collect()
     gc.freeze()
     yield
