@@ -1,10 +1,11 @@
-"""The command line: `python -m gochan demo [PATH]`."""
+"""The command line: `python -m gochan demo [PATH]`, `python -m gochan bench`."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 
-from gochan import _demo
+from gochan import _bench, _demo
+from gochan._bench_rows import ROWS
 
 
 def positive(text: str) -> int:
@@ -49,13 +50,49 @@ def main(argv: Sequence[str] | None = None) -> int:
     demo.add_argument(
         "--timeout", type=seconds, metavar="SECONDS", help="stop after so long, with what there is"
     )
+    demo.set_defaults(run=run_demo)
+
+    bench = commands.add_parser(
+        "bench",
+        help="measure gochan beside what Python has, on this machine",
+        description=(
+            "Measure channels, goroutines and functions beside queue, asyncio and, where they "
+            "are installed, janus, trio and uvloop. What is not installed is named. The machine "
+            "should have nothing else to do meanwhile."
+        ),
+    )
+    bench.add_argument(
+        "--seconds",
+        type=seconds,
+        default=50.0,
+        metavar="S",
+        help="how long it may take, about (%(default)g); it is one round at least",
+    )
+    bench.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        choices=[row.name for row in ROWS],
+        metavar="ROW",
+        help="this row alone, may be repeated: %(choices)s",
+    )
+    bench.set_defaults(run=run_bench)
     try:
         options = parser.parse_args(argv)
-        return _demo.run(
-            options.path, workers=options.workers, top=options.top, timeout=options.timeout
-        )
+        code: int = options.run(options)
+        return code
     except KeyboardInterrupt:
         return 130
+
+
+def run_demo(options: argparse.Namespace) -> int:
+    return _demo.run(
+        options.path, workers=options.workers, top=options.top, timeout=options.timeout
+    )
+
+
+def run_bench(options: argparse.Namespace) -> int:
+    return _bench.run(options.seconds, options.only)
 
 
 if __name__ == "__main__":
