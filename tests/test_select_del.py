@@ -251,6 +251,36 @@ def test_an_operation_stepped_in_a_del_while_another_one_parks() -> None:
     run(main)
 
 
+def test_who_steps_an_operation_that_is_under_way_is_refused_each_time() -> None:
+    """In a `__del__` of one of its values: there it is half taken apart. The collector looks too, and
+    more than once.
+    """
+    finished = procs.run(
+        """
+import gc
+from gochan import Chan, aselect, sending
+
+class Tell:
+    def __del__(self):
+        for _ in range(3):
+            gc.collect()
+            try:
+                operation.send(None)
+            except RuntimeError as error:
+                print(error)
+
+ready = Chan(1)
+operation = aselect(sending(Chan(), Tell()), sending(ready, 1))
+try:
+    operation.send(None)
+except StopIteration as end:
+    print(end.value)
+"""
+    )
+    refused = "this operation is being awaited by another task already"
+    assert finished.ok().splitlines() == [refused] * 3 + ["(1, None, True)"]
+
+
 def test_a_lost_select_leaves_all_its_queues() -> None:
     """K4: a goroutine that only its channels reach is closed by the collector, values and all."""
     keep: Chan[object] = Chan(1)

@@ -38,7 +38,8 @@ impl<T> StepLock<T> {
             self.taken.store(true, Ordering::Relaxed);
             taken
         };
-        (!was_taken).then_some(Guard(self))
+        // Not `then_some`: it would make the guard in any case, and dropping that would give back what somebody else has.
+        if was_taken { None } else { Some(Guard(self)) }
     }
 
     #[inline]
