@@ -145,7 +145,7 @@ impl Awaitable {
     }
 
     /// Ends the operation from outside: a wait is cancelled, a value that was handed over goes back.
-    fn abort(&self, py: Python<'_>) -> PyResult<()> {
+    pub fn abort(&self, py: Python<'_>) -> PyResult<()> {
         let Some(mut state) = self.state.try_lock() else {
             return Err(PyRuntimeError::new_err(
                 "this operation is being awaited right now",

@@ -70,7 +70,11 @@ pub fn step_main(main: &Bound<'_, Goroutine>, error: Option<PyErr>) {
 #[inline]
 fn resume(goroutine: &Bound<'_, Goroutine>, error: Option<PyErr>) -> Next {
     let (py, this) = (goroutine.py(), goroutine.get());
-    if this.is_abandoned() || !this.word.start() {
+    if this.is_abandoned() {
+        leave_behind(goroutine);
+        return Next::Nothing;
+    }
+    if !this.word.start() {
         return Next::Nothing;
     }
     // SAFETY: attached, and `start` gave this thread the right to resume it.
@@ -254,17 +258,41 @@ pub const CO_AWAITS: u32 = 0x80 | 0x100 | 0x200;
 
 /// The operation at the end of the goroutine's chain of awaits, and since when it waits there.
 pub fn waits_in(goroutine: &Bound<'_, Goroutine>) -> Option<(String, Instant)> {
+    let awaits = end_of_chain(goroutine)?;
+    awaits.get().waits_in(goroutine.py())
+}
+
+/// The operation at the end of the goroutine's chain of awaits.
+fn end_of_chain<'py>(goroutine: &Bound<'py, Goroutine>) -> Option<Bound<'py, Awaitable>> {
     let py = goroutine.py();
     // SAFETY: attached; only looked at. With the GIL nobody changes it meanwhile; without, the caller asks for what
-    // may be old news anyway, and the goroutine is parked.
+    // may be old news anyway, and the goroutine is parked, or the caller has the right to resume it.
     let body = unsafe { goroutine.get().body() };
     let mut at = body.as_ref()?.coroutine.clone_ref(py).into_bound(py);
     loop {
-        if let Ok(awaitable) = at.cast::<Awaitable>() {
-            return awaitable.get().waits_in(py);
+        match at.cast_into::<Awaitable>() {
+            Ok(awaitable) => return Some(awaitable),
+            Err(other) => at = next_in_chain(&other.into_inner())?,
         }
-        at = next_in_chain(&at)?;
     }
+}
+
+/// It was woken, and then its `run()` ended. What it was woken with (a value, a lock, permits) goes back or on to others: nobody
+/// resumes it, and as long as somebody holds its handle nothing else would end its wait.
+#[cold]
+fn leave_behind(goroutine: &Bound<'_, Goroutine>) {
+    let this = goroutine.get();
+    // It came out of a queue, so the right to resume it is ours, unless it has ended.
+    if !this.waits() || !this.word.start() {
+        return;
+    }
+    if let Some(awaits) = end_of_chain(goroutine) {
+        if let Err(error) = awaits.get().abort(goroutine.py()) {
+            guard::write_unraisable(goroutine.py(), error, Some(goroutine.as_any()));
+        }
+    }
+    // Whoever wakes it now finds nothing to give.
+    this.word.park();
 }
 
 /// Goroutines that were found while their own coroutine was running: closed at the end of the collection, or a little later
