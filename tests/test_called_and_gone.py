@@ -5,9 +5,11 @@ Others wait behind it, and are not to wait for ever for what is free (M3, PY7, P
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from cancelling import start
 from gochan import Chan, Goroutine, Mutex, Semaphore, agosched, go, run
 from holding import waiting
 from parking import wait_until
@@ -88,3 +90,29 @@ def test_a_value() -> None:
 
     wait_until(sent, "it was sent in vain")
     assert ch.recv(timeout=PATIENCE) == 7
+
+
+def test_a_loop_that_stands_still() -> None:
+    """Its task was called. Others lock and unlock: one who waits is not to wait for that loop."""
+    mu = Mutex()
+    mu.lock()
+    loop = asyncio.new_event_loop()
+    try:
+        task = loop.run_until_complete(start(mu.alock()))
+        mu.unlock()
+        mu.lock()
+        g = go(mu.lock)
+        wait_until(lambda: waiting(mu) == 1, "it waits")
+        mu.unlock()
+
+        def once_more() -> bool:
+            if g.state != "done" and mu.try_lock():
+                mu.unlock()
+            return g.state == "done"
+
+        wait_until(once_more, "it has the mutex")
+        mu.unlock()
+        loop.run_until_complete(task)
+        assert mu.locked
+    finally:
+        loop.close()
