@@ -71,7 +71,7 @@ pub fn step_main(main: &Bound<'_, Goroutine>, error: Option<PyErr>) {
 fn resume(goroutine: &Bound<'_, Goroutine>, error: Option<PyErr>) -> Next {
     let (py, this) = (goroutine.py(), goroutine.get());
     if this.is_abandoned() {
-        hand_back(goroutine);
+        leave_behind(goroutine);
         return Next::Nothing;
     }
     if !this.word.start() {
@@ -119,20 +119,6 @@ fn resume(goroutine: &Bound<'_, Goroutine>, error: Option<PyErr>) -> Next {
                 end(goroutine, ended_with(py, error));
                 return Next::Nothing;
             }
-        }
-    }
-}
-
-/// Its `run()` is over, and it was woken before: it will not come for what it was woken with. So a value, a lock or permits go
-/// back, and a call goes on to the next.
-#[cold]
-fn hand_back(goroutine: &Bound<'_, Goroutine>) {
-    if !goroutine.get().waits() {
-        return;
-    }
-    if let Some(operation) = operation_of(goroutine) {
-        if let Err(error) = operation.get().abort(goroutine.py()) {
-            guard::raise_later(goroutine.py(), error, Some(goroutine.as_any()));
         }
     }
 }
@@ -272,14 +258,15 @@ pub const CO_AWAITS: u32 = 0x80 | 0x100 | 0x200;
 
 /// What it waits for at the end of its chain of awaits, and since when.
 pub fn waits_in(goroutine: &Bound<'_, Goroutine>) -> Option<(String, Instant)> {
-    operation_of(goroutine)?.get().waits_in(goroutine.py())
+    let awaits = end_of_chain(goroutine)?;
+    awaits.get().waits_in(goroutine.py())
 }
 
 /// The operation at the end of the goroutine's chain of awaits.
-fn operation_of<'py>(goroutine: &Bound<'py, Goroutine>) -> Option<Bound<'py, Awaitable>> {
+fn end_of_chain<'py>(goroutine: &Bound<'py, Goroutine>) -> Option<Bound<'py, Awaitable>> {
     let py = goroutine.py();
     // SAFETY: attached; only looked at. With the GIL nobody changes it meanwhile; without, the caller asks for what
-    // may be old news anyway, and the goroutine is parked.
+    // may be old news anyway, and the goroutine is parked, or the caller has the right to resume it.
     let body = unsafe { goroutine.get().body() };
     let mut at = body.as_ref()?.coroutine.clone_ref(py).into_bound(py);
     loop {
@@ -288,6 +275,24 @@ fn operation_of<'py>(goroutine: &Bound<'py, Goroutine>) -> Option<Bound<'py, Awa
             Err(other) => at = next_in_chain(&other.into_inner())?,
         }
     }
+}
+
+/// It was woken, and then its `run()` ended. What it was woken with (a value, a lock, permits) goes back or on to others: nobody
+/// resumes it, and as long as somebody holds its handle nothing else would end its wait.
+#[cold]
+fn leave_behind(goroutine: &Bound<'_, Goroutine>) {
+    let this = goroutine.get();
+    // It came out of a queue, so the right to resume it is ours, unless it has ended.
+    if !this.waits() || !this.word.start() {
+        return;
+    }
+    if let Some(awaits) = end_of_chain(goroutine) {
+        if let Err(error) = awaits.get().abort(goroutine.py()) {
+            guard::write_unraisable(goroutine.py(), error, Some(goroutine.as_any()));
+        }
+    }
+    // Whoever wakes it now finds nothing to give.
+    this.word.park();
 }
 
 /// Goroutines that were found while their own coroutine was running: closed at the end of the collection, or a little later
