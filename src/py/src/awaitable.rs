@@ -145,7 +145,7 @@ impl Awaitable {
     }
 
     /// Ends the operation from outside: a wait is cancelled, a value that was handed over goes back.
-    fn abort(&self, py: Python<'_>) -> PyResult<()> {
+    pub fn abort(&self, py: Python<'_>) -> PyResult<()> {
         let Some(mut state) = self.state.try_lock() else {
             return Err(PyRuntimeError::new_err(
                 "this operation is being awaited right now",
@@ -367,7 +367,9 @@ impl State {
                 waiter.get().give_up(slf.py());
                 None
             }
-            Stage::New | Stage::Yielded | Stage::Over | Stage::Aborted => return Err(error),
+            // Handed back when its `run()` was over. It is closed now, and still leaves a `with` block of its lock.
+            Stage::Aborted => None,
+            Stage::New | Stage::Yielded | Stage::Over => return Err(error),
         };
         self.ended(slf, stepped, Err(error))
     }

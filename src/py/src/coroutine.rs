@@ -70,7 +70,11 @@ pub fn step_main(main: &Bound<'_, Goroutine>, error: Option<PyErr>) {
 #[inline]
 fn resume(goroutine: &Bound<'_, Goroutine>, error: Option<PyErr>) -> Next {
     let (py, this) = (goroutine.py(), goroutine.get());
-    if this.is_abandoned() || !this.word.start() {
+    if this.is_abandoned() {
+        hand_back(goroutine);
+        return Next::Nothing;
+    }
+    if !this.word.start() {
         return Next::Nothing;
     }
     // SAFETY: attached, and `start` gave this thread the right to resume it.
@@ -115,6 +119,20 @@ fn resume(goroutine: &Bound<'_, Goroutine>, error: Option<PyErr>) -> Next {
                 end(goroutine, ended_with(py, error));
                 return Next::Nothing;
             }
+        }
+    }
+}
+
+/// Its `run()` is over, and it was woken before: it will not come for what it was woken with. So a value, a lock or permits go
+/// back, and a call goes on to the next.
+#[cold]
+fn hand_back(goroutine: &Bound<'_, Goroutine>) {
+    if !goroutine.get().waits() {
+        return;
+    }
+    if let Some(operation) = operation_of(goroutine) {
+        if let Err(error) = operation.get().abort(goroutine.py()) {
+            guard::raise_later(goroutine.py(), error, Some(goroutine.as_any()));
         }
     }
 }
@@ -252,18 +270,23 @@ fn foreign_awaitable<'py>(foreign: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
 /// Flags of a code object that may await: of a coroutine, of a generator that is one, of an async generator.
 pub const CO_AWAITS: u32 = 0x80 | 0x100 | 0x200;
 
-/// The operation at the end of the goroutine's chain of awaits, and since when it waits there.
+/// What it waits for at the end of its chain of awaits, and since when.
 pub fn waits_in(goroutine: &Bound<'_, Goroutine>) -> Option<(String, Instant)> {
+    operation_of(goroutine)?.get().waits_in(goroutine.py())
+}
+
+/// The operation at the end of the goroutine's chain of awaits.
+fn operation_of<'py>(goroutine: &Bound<'py, Goroutine>) -> Option<Bound<'py, Awaitable>> {
     let py = goroutine.py();
     // SAFETY: attached; only looked at. With the GIL nobody changes it meanwhile; without, the caller asks for what
     // may be old news anyway, and the goroutine is parked.
     let body = unsafe { goroutine.get().body() };
     let mut at = body.as_ref()?.coroutine.clone_ref(py).into_bound(py);
     loop {
-        if let Ok(awaitable) = at.cast::<Awaitable>() {
-            return awaitable.get().waits_in(py);
+        match at.cast_into::<Awaitable>() {
+            Ok(awaitable) => return Some(awaitable),
+            Err(other) => at = next_in_chain(&other.into_inner())?,
         }
-        at = next_in_chain(&at)?;
     }
 }
 
