@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from gochan import (
     background,
     context_after_func,
     go,
+    run,
     select,
     todo,
     with_cancel,
@@ -79,6 +81,24 @@ def test_cancel_does_not_wait_for_it() -> None:
     assert len(ran) == 0
     gate.close()
     assert ran.recv(timeout=PATIENCE) != threading.get_ident()
+
+
+def test_it_belongs_to_who_registered_it() -> None:
+    """Its contextvars and its run() are those, not those of whoever ends the context."""
+    var, seen = ContextVar("var", default="nobody"), Chan[str](1)
+    ctx = with_cancel(background())
+    var.set("registered")
+    context_after_func(ctx, lambda: seen.send(var.get()))
+    var.set("later")
+    go(ctx.cancel)
+    assert seen.recv(timeout=PATIENCE) == "registered"
+
+    ctx = with_cancel(background())
+    run(context_after_func, ctx, lambda: seen.send("the run is over"))
+    ctx.cancel()
+    go(int).join(PATIENCE)
+    with pytest.raises(TimeoutError):
+        seen.recv(timeout=0.02)
 
 
 def test_each_registration_stands_by_itself() -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal as system
 import sys
+from pathlib import Path
 
 import pytest
 
 import procs
 from gochan import Chan, signal
+from parking import wait_until
 from signalling import SETUP_NOTIFY
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals to a process")
@@ -35,6 +37,30 @@ print("asked to end")
         child.expect("ready")
         child.signal(system.SIGTERM)
         child.expect("asked to end")
+        child.wait().ok()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_stopped_and_continued() -> None:
+    """Go's TestSIGCONT: it arrives besides doing what it does."""
+    with procs.Child(
+        SETUP_NOTIFY
+        + """
+ch = Chan(1)
+notify(ch, signal.SIGCONT)
+kill(signal.SIGCONT)
+assert ch.recv(timeout=20) == signal.SIGCONT
+print("ready", flush=True)
+assert ch.recv(timeout=20) == signal.SIGCONT
+print("continued")
+"""
+    ) as child:
+        child.expect("ready")
+        child.signal(system.SIGSTOP)
+        stat = Path(f"/proc/{child.pid}/stat")
+        wait_until(lambda: stat.read_text().rpartition(") ")[2][0] == "T", "it is stopped")
+        child.signal(system.SIGCONT)
+        child.expect("continued")
         child.wait().ok()
 
 

@@ -102,6 +102,26 @@ assert ch.recv(timeout=20) == SIGTERM
     )
 
 
+def test_the_defaults_end_a_program() -> None:
+    """G7: what they do to a program that has asked for them, got them, and asked no more."""
+    ok(
+        """
+import resource
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # which SIGQUIT would leave
+def child():
+    ch = Chan(1)
+    notify(ch, number)
+    kill(number)
+    assert ch.recv(timeout=20) == number
+    stop(ch)
+    raise_signal(number)
+
+for number in (SIGHUP, SIGTERM, SIGUSR1, signal.SIGQUIT, signal.SIGALRM):
+    assert status_of(child) == -number
+"""
+    )
+
+
 def test_fork_under_fire() -> None:
     """Whatever the watcher and the handlers of the parent are in the middle of."""
     ok(

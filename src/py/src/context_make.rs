@@ -7,7 +7,7 @@ use crate::context_parent::{self as parents, Source};
 use crate::gc::visit_value;
 use crate::goroutine::type_name;
 use crate::limit;
-use crate::spawn;
+use crate::spawn::Origin;
 use crate::value::Value;
 use gochan_core::clock::{Clock, Instant, Monotonic};
 use gochan_core::context::Reason;
@@ -225,8 +225,11 @@ pub fn context_after_func<'py>(
     let who = "context_after_func()";
     let py = ctx.py();
     parents::check(ctx, who)?;
-    spawn::kind_of(who, r#fn)?;
-    let what = AtEnd::Start(Value::new(r#fn.clone()));
+    let func = node::AfterFunc {
+        origin: Origin::here(who, r#fn)?,
+        function: Value::new(r#fn.clone()),
+    };
+    let what = AtEnd::Start(Box::new(func));
     let place = match Source::of(ctx, who)? {
         Source::Never => Place::Nowhere(AtomicBool::new(false)),
         Source::Node(node) => on(py, node, what),

@@ -17,7 +17,7 @@ use crate::due::{self, Due};
 use crate::exit;
 use crate::gc::{visit_chan, visit_value};
 use crate::guard;
-use crate::spawn;
+use crate::spawn::Origin;
 use crate::value::{Ref, Value};
 use crate::wake::{ChanCore, Waker};
 use crate::world;
@@ -32,7 +32,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyTuple, PyType};
+use pyo3::types::PyType;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Contexts as this crate has them.
@@ -104,14 +104,21 @@ impl context::Link<Tree> for Link {
 /// What is to be done when a node ends.
 #[derive(Debug)]
 pub enum AtEnd {
-    /// An after-function: it runs in a goroutine of its own.
-    Start(Value),
+    /// An after-function: it runs in a goroutine of its own, which belongs to whoever registered it, not to who ends the context.
+    Start(Box<AfterFunc>),
     /// It needs no timer any more. Of which process the timer is, is named too.
     Disarm(Key, u32),
     /// A foreign parent need not call back any more: its `stop`.
     Unregister(Value),
     /// The goroutine that watches a foreign parent is to end.
     Dismiss(Arc<ChanCore>),
+}
+
+/// What `context_after_func` was given, and by whom.
+#[derive(Debug)]
+pub struct AfterFunc {
+    pub function: Value,
+    pub origin: Origin,
 }
 
 /// The deadline of a context that has one of its own.
@@ -148,7 +155,10 @@ impl ContextNode {
                 Held::Done(done) => visit_chan(visit, done),
                 Held::Cause(cause) => visit_value(visit, &cause.0),
                 Held::Kin(link) => visit_value(visit, link.value()),
-                Held::Func(AtEnd::Start(object) | AtEnd::Unregister(object)) => visit_value(visit, object),
+                Held::Func(AtEnd::Start(func)) => {
+                    visit_value(visit, &func.function).and_then(|()| func.origin.traverse(visit))
+                }
+                Held::Func(AtEnd::Unregister(stop)) => visit_value(visit, stop),
                 Held::Func(AtEnd::Disarm(..) | AtEnd::Dismiss(_)) => Ok(()),
             };
         });
@@ -301,7 +311,7 @@ pub fn let_go(py: Python<'_>, link: &Link) {
 fn carry_out(py: Python<'_>, ended: Vec<AtEnd>) {
     for what in ended {
         match what {
-            AtEnd::Start(function) => start(&function.into_bound(py)),
+            AtEnd::Start(func) => start(py, *func),
             AtEnd::Disarm(key, made_in) => {
                 if made_in == epoch::current() {
                     due::cancel(key);
@@ -321,15 +331,15 @@ fn carry_out(py: Python<'_>, ended: Vec<AtEnd>) {
 }
 
 /// Runs an after-function in a goroutine of its own.
-fn start(function: &Bound<'_, PyAny>) {
-    let py = function.py();
+fn start(py: Python<'_>, func: AfterFunc) {
+    let AfterFunc { function, origin } = func;
+    let function = function.into_bound(py);
     if world::is_stopped() {
         // The program has ended, as when Go's main returns.
         return;
     }
-    let started = spawn::spawn("context_after_func()", function, PyTuple::empty(py), None, None);
-    if let Err(error) = started {
-        guard::raise_later(py, error, Some(function));
+    if let Err(error) = origin.start(&function) {
+        guard::raise_later(py, error, Some(&function));
     }
 }
 
