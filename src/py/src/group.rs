@@ -454,7 +454,7 @@ impl Group {
         }
         rows.push(("waiting for the end", self.running.parked().to_string()));
         // Showing them is not looking at them.
-        for goroutine in self.failed(py) {
+        for goroutine in self.failed(py).0 {
             if let Some(error) = goroutine.get().error(py) {
                 rows.push(("failed", error.repr()?.to_string()));
             }
