@@ -21,6 +21,7 @@ from gochan import (
     Cond,
     Context,
     DeadlineExceeded,
+    Group,
     Mutex,
     RWMutex,
     Semaphore,
@@ -138,6 +139,17 @@ def cond() -> Case:
     return Case(cond.wait, None, cond.signal, cond)
 
 
+def group() -> Case:
+    gate, group = Chan[int](), Group()
+    group.go(gate.recv)
+
+    def release() -> None:
+        gate.send(1)
+        wait_until(lambda: "active=0" in repr(group), "the end of the last one")
+
+    return Case(group.wait, None, release, group)
+
+
 CASES = [
     send,
     recv,
@@ -150,6 +162,7 @@ CASES = [
     rw_read,
     semaphore,
     cond,
+    group,
 ]
 
 
@@ -247,4 +260,5 @@ def test_all_are_in_the_table() -> None:
         for name in vars(holder):
             if "ctx=" in (getattr(getattr(holder, name), "__text_signature__", None) or ""):
                 found.add(name)
+    found.discard("Group")  # the parent of its context
     assert found == {*above, *(f"a{name}" for name in above if name != "wait")}
