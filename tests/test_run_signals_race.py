@@ -13,7 +13,9 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals 
 
 
 # Some tenths of a second of either.
-COUNTS = {"thread": 50_000, "goroutine": 500_000}
+COUNTS = {"thread": 15_000, "goroutine": 150_000}
+# Threads that take turns get a processor late when others want it too.
+LIMIT = 90.0
 
 
 @pytest.mark.parametrize("capacity", [0, 1, 16])
@@ -48,7 +50,8 @@ async def main():
 gochan.run(main)
 assert got == list(range(COUNT)), (len(got), [v for i, v in enumerate(got) if i != v][:5])
 assert hits > 5, hits
-"""
+""",
+        limit=LIMIT,
     )
     assert finished.ok().startswith("seed ")
 
@@ -89,6 +92,7 @@ gochan.run(main)
 assert returned <= len(got) <= returned + hits, (returned, len(got), hits)
 assert got == sorted(set(got)), "one came twice, or out of order"
 assert hits > 5, hits
-"""
+""",
+        limit=LIMIT,
     )
     assert finished.ok().startswith("seed ")
