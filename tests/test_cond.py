@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import copy
 import pickle
-import signal
 import threading
 import weakref
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import pytest
 
 from cancelling import start
-from gochan import BlockingError, Chan, Cond, Mutex, RWMutex, UnlockError, go, run
+from gochan import BlockingError, Chan, Cond, Mutex, RWMutex, UnlockError, go
 from holding import Ctx, Gone, holding, until_waiting, wait, waiting
 from hosts import Host
 from parking import settle, wait_until, wait_waiting
@@ -331,35 +330,6 @@ def test_a_signal_to_a_cancelled_task_goes_on() -> None:
     asyncio.run(main())
 
 
-def test_ctrl_c_waits_for_the_lock_once() -> None:
-    """The first is raised with the lock held; a second one is for a lock that does not come."""
-    cond = Cond()
-    main = threading.main_thread()
-    release = threading.Event()
-
-    def interrupts() -> None:
-        wait_until(lambda: waiting(cond) == 1, "main waits for a signal")
-        cond.lock.lock()
-        signal.pthread_kill(main.ident or 0, signal.SIGINT)
-        wait_until(lambda: waiting(cond.lock) == 1, "main wants the lock back")
-        if not release.is_set():
-            cond.lock.unlock()
-            return
-        signal.pthread_kill(main.ident or 0, signal.SIGINT)
-
-    for twice in (False, True):
-        if twice:
-            release.set()
-        thread = threading.Thread(target=interrupts)
-        cond.lock.lock()
-        thread.start()
-        with pytest.raises(KeyboardInterrupt):
-            cond.wait()
-        thread.join(PATIENCE)
-        assert cond.lock.locked and waiting(cond.lock) == 0
-        cond.lock.unlock()
-
-
 def test_blocking_a_loop_is_refused() -> None:
     async def main() -> None:
         cond = Cond()
@@ -383,34 +353,6 @@ def test_a_goroutine_says_what_it_waits_for() -> None:
     assert "Cond.__await__() on <gochan.Cond" in repr(g)
     cond.signal()
     g.result(PATIENCE)
-
-
-def test_ctrl_c_in_run_waits_for_the_lock() -> None:
-    """The same in the main goroutine of run(), which suspends once more for it."""
-    cond, seen = Cond(), list[bool]()
-
-    async def main() -> None:
-        async with cond.lock:
-            try:
-                await cond
-            finally:
-                seen.append(cond.lock.locked)
-
-    def interrupts() -> None:
-        wait_until(lambda: waiting(cond) == 1, "main waits for a signal")
-        cond.lock.lock()
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-        wait_until(lambda: waiting(cond.lock) == 1, "main wants the lock back")
-        assert not seen
-        cond.lock.unlock()
-
-    thread = threading.Thread(target=interrupts)
-    thread.start()
-    with pytest.raises(KeyboardInterrupt):
-        run(main)
-    thread.join(PATIENCE)
-    assert seen == [True]
-    assert not cond.lock.locked
 
 
 def test_a_closed_coroutine_takes_the_lock_if_it_is_free() -> None:

@@ -4,8 +4,8 @@
 //! * What was handed over to a wait that nobody is to have goes back, as [`Held`] says: the lock is unlocked, permits are released,
 //!   a call or a signal goes on to the next. So a cancelled task, a timeout or Ctrl-C keeps nobody waiting.
 //! * `Cond.wait` unlocks its lock when it stands in the queue, and then holds it again before it returns or raises, whatever ended the
-//!   wait: leaving a `with` block unlocks it. Only what must end the caller at once (Ctrl-C, an exit, a coroutine that is closed)
-//!   does not wait for the lock a second time.
+//!   wait: leaving a `with` block unlocks it, and would unlock somebody else's. Exceptions: a coroutine that is closed, and a second
+//!   Ctrl-C (or exit) while the first one waits for the lock.
 
 use crate::cond::Cond;
 use crate::mutex::{self, Hold, Mutex};
@@ -335,17 +335,21 @@ impl Signal {
     }
 
     fn interrupted(&mut self, py: Python<'_>, error: PyErr) -> PyResult<()> {
-        let first = match self.stage {
+        // A second Ctrl-C is for one who sees that the lock does not come.
+        let had_enough = match &self.stage {
             Stage::New | Stage::Over => return Err(error),
-            Stage::Waits => true,
-            Stage::Locks(_) => false,
+            Stage::Waits | Stage::Locks(None) => false,
+            Stage::Locks(Some(kept)) => {
+                // SAFETY: attached, a live object.
+                let kept = unsafe { Bound::from_borrowed_ptr(py, kept.as_ptr()) };
+                ends_at_once(&kept) && ends_at_once(error.value(py).as_any())
+            }
         };
         if self.hold().try_lock() {
             self.stage = Stage::Over;
             return Err(error);
         }
-        // A second Ctrl-C is for one who sees that the lock does not come.
-        if is_closing(py, &error) || !first && ends_at_once(py, &error) {
+        if had_enough || is_closing(py, &error) {
             self.stage = Stage::Over;
             return Err(error);
         }
@@ -369,8 +373,8 @@ fn is_closing(py: Python<'_>, error: &PyErr) -> bool {
     error.is_instance_of::<PyGeneratorExit>(py)
 }
 
-fn ends_at_once(py: Python<'_>, error: &PyErr) -> bool {
-    error.is_instance_of::<PyKeyboardInterrupt>(py)
-        || error.is_instance_of::<PySystemExit>(py)
-        || crate::coroutine::is_goexit(py, error.value(py))
+fn ends_at_once(error: &Bound<'_, PyAny>) -> bool {
+    error.is_instance_of::<PyKeyboardInterrupt>()
+        || error.is_instance_of::<PySystemExit>()
+        || crate::coroutine::is_goexit(error.py(), error)
 }
