@@ -182,7 +182,7 @@ class Model:
         self.d.clear()
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(STEPS, max_size=120))
 def test_it_agrees_with_a_dict(steps: list[tuple[Any, ...]]) -> None:
     """Go's TestMapMatchesRWMutex."""
@@ -397,3 +397,24 @@ def test_cycles_are_collected() -> None:
     del thing, m
     gc.collect()
     assert [ref() for ref in seen] == [None, None]
+
+
+def test_a_crowd_of_keys_with_one_hash() -> None:
+    """Each is compared with each once, as in a dict. With far more work this does not end."""
+
+    class Key:
+        compared = 0
+
+        def __hash__(self) -> int:
+            return 7
+
+        def __eq__(self, other: object) -> bool:
+            Key.compared += 1
+            return self is other
+
+    m, keys = Map[Key, int](), [Key() for _ in range(600)]
+    for i, key in enumerate(keys):
+        m.store(key, i)
+    assert Key.compared == 600 * 599 // 2
+    assert [m.load(key)[0] for key in keys] == list(range(600))
+    assert Key.compared == 600 * 599 // 2, "found by identity"

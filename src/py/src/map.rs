@@ -47,32 +47,38 @@ impl Map {
         effect: impl FnOnce(&mut Table, Option<Number>, Hash) -> R,
     ) -> PyResult<R> {
         let hash = guard::hash(key)?;
+        // In the order of their numbers: what comes later has a higher one.
         let mut compared: SmallVec<[(Number, bool); 4]> = SmallVec::new();
         loop {
-            let mut unknown = None;
+            // All at once: with a lock for each of them a crowd of keys with one hash would be looked through for each of them.
+            let mut unknown: SmallVec<[(Number, Value); 2]> = SmallVec::new();
             {
                 let mut table = self.table.lock();
                 let mut found = None;
                 for (number, other) in table.with_hash(hash) {
-                    let known = compared.iter().find(|(seen, _)| *seen == number);
-                    if other.as_ptr() == key.as_ptr() || known.is_some_and(|(_, equal)| *equal) {
+                    let known = compared.binary_search_by_key(&number, |(seen, _)| *seen);
+                    let known = known.ok().map(|at| compared[at].1);
+                    if other.as_ptr() == key.as_ptr() || known == Some(true) {
                         found = Some(number);
                         break;
                     }
-                    if known.is_none() && unknown.is_none() {
-                        unknown = Some((number, copy(other)));
+                    if known.is_none() {
+                        unknown.push((number, copy(other)));
                     }
                 }
-                if found.is_some() || unknown.is_none() {
+                if found.is_some() || unknown.is_empty() {
                     let result = effect(&mut table, found, hash);
                     drop(table);
                     drop(unknown);
                     return Ok(result);
                 }
             }
-            if let Some((number, other)) = unknown {
+            for (number, other) in unknown {
                 let equal = guard::equal(&other.into_bound(key.py()), key)?;
                 compared.push((number, equal));
+                if equal {
+                    break;
+                }
             }
         }
     }

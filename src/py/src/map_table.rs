@@ -60,7 +60,7 @@ impl Hasher for Spread {
 
 #[derive(Debug, Default)]
 pub struct Table {
-    /// Slots by hash; nearly always one.
+    /// Slots by hash, in their order; nearly always one.
     index: HashMap<Hash, SmallVec<[u32; 2]>, BuildHasherDefault<Spread>>,
     slots: Vec<Slot>,
     live: usize,
@@ -80,7 +80,7 @@ impl Table {
         self.next
     }
 
-    /// Keys with this hash, with the number of their stay.
+    /// Keys with this hash, with the number of their stay, in the order of these.
     pub fn with_hash(&self, hash: Hash) -> impl Iterator<Item = (Number, &Value)> {
         let slots = self.index.get(&hash).map_or(&[][..], |slots| &slots[..]);
         slots.iter().filter_map(|&at| {
