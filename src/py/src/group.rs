@@ -172,18 +172,19 @@ impl Group {
         context::cancel(self.ctx.bind(py), cause.map(context_node::Cause::new))
     }
 
-    fn failed<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, Goroutine>> {
+    /// Those that failed, and where among them the first one is whose error is no Exception.
+    fn failed<'py>(&self, py: Python<'py>) -> (Vec<Bound<'py, Goroutine>>, Option<usize>) {
         let state = self.state.lock();
         let failed = state.failed.iter();
-        failed.map(|goroutine| goroutine.bind(py).clone()).collect()
+        let failed = failed.map(|goroutine| goroutine.bind(py).clone()).collect();
+        (failed, state.fatal)
     }
 
     /// Nothing runs any more, or nobody is to wait for it. Where the body of a `with` block has an error of its own, that one is raised.
     pub fn over(slf: &Bound<'_, Self>, body_failed: bool) -> PyResult<Py<PyAny>> {
         let (py, this) = (slf.py(), slf.get());
         this.cancel(py, None)?;
-        let failed = this.failed(py);
-        let fatal = this.state.lock().fatal;
+        let (failed, fatal) = this.failed(py);
         if body_failed && fatal.is_none() {
             // What they ended with because they were told to end is nobody's business; anything else is told in the group's place.
             for goroutine in failed {
@@ -315,7 +316,7 @@ impl Group {
     /// All errors so far, in the order in which the goroutines ended.
     #[getter]
     fn errors<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let failed = self.failed(py).into_iter();
+        let failed = self.failed(py).0.into_iter();
         let errors: Vec<_> = failed
             .filter_map(|goroutine| {
                 Goroutine::look(&goroutine);
@@ -453,7 +454,7 @@ impl Group {
         }
         rows.push(("waiting for the end", self.running.parked().to_string()));
         // Showing them is not looking at them.
-        for goroutine in self.failed(py) {
+        for goroutine in self.failed(py).0 {
             if let Some(error) = goroutine.get().error(py) {
                 rows.push(("failed", error.repr()?.to_string()));
             }
