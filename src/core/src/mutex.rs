@@ -15,7 +15,8 @@
 //! * A starving mutex is locked.
 //! * While the mutex is free and a live waiter is queued, somebody is *called*: it was settled with [`Outcome::Free`], and its host
 //!   is on its way to [`RawMutex::retry`], or to [`RawMutex::pass_on`] if it was cancelled. Else nobody would come for it.
-//! * At most one is called at a time, so who was called in vain is the first at the front.
+//! * One is called at a time, so who was called in vain is the first at the front. But one that does not come soon (a loop that is busy,
+//!   or stands still) keeps nobody from a free mutex: an unlock that finds it [`OVERDUE`] calls the next one besides.
 
 use crate::clock::Instant;
 use crate::error::NotHeld;
@@ -29,6 +30,9 @@ use std::time::Duration;
 
 /// Who waits longer than this does not compete any more. Go's starvationThresholdNs.
 pub const PATIENCE: Duration = Duration::from_millis(1);
+
+/// Who was called and has not come for so long is not waited for. Longer than a turn at the GIL takes.
+pub const OVERDUE: Duration = Duration::from_millis(20);
 
 /// A mutex whose parked parties are a waiter beside a waker.
 pub type Mutex<T, W> = RawMutex<T, Party<T, W>>;
@@ -44,10 +48,19 @@ pub struct RawMutex<T, P: Parked<T>> {
 struct State<T, P> {
     locked: bool,
     starving: bool,
-    /// Somebody was called, in the process of this epoch: one that a fork left behind does not come.
-    called: Option<u32>,
+    called: Option<Call>,
     waiters: WaitQueue<Node<P>>,
     of: PhantomData<T>,
+}
+
+/// Somebody was called.
+#[derive(Debug)]
+struct Call {
+    /// In the process of this epoch: one that a fork left behind does not come.
+    epoch: u32,
+    at: Instant,
+    /// How often the mutex was left free since then, for others to take.
+    unlocks: u32,
 }
 
 #[derive(Debug)]
@@ -157,13 +170,13 @@ impl<T, P: Parked<T>> RawMutex<T, P> {
     }
 
     /// The host of one that was called and does not want the mutex any more: the next one is called.
-    pub fn pass_on(&self) {
+    pub fn pass_on(&self, now: impl FnOnce() -> Instant) {
         let mut after = After::new();
         {
             let mut state = self.state.lock();
             state.called = None;
             if !state.locked {
-                state.call(&mut after);
+                state.call(now, &mut after);
             }
         }
         after.run();
@@ -186,7 +199,7 @@ impl<T, P: Parked<T>> RawMutex<T, P> {
             state.hand_over(now(), &mut after);
         } else {
             state.locked = false;
-            state.call(&mut after);
+            state.call(now, &mut after);
         }
         drop(state);
         after.run();
@@ -221,13 +234,30 @@ impl<T, P: Parked<T>> RawMutex<T, P> {
 /// The rules themselves. All of these run under the lock.
 impl<T, P: Parked<T>> State<T, P> {
     /// M3. The mutex is free.
-    fn call(&mut self, after: &mut After<P>) {
-        if self.called == Some(epoch::current()) {
-            return;
-        }
+    fn call(&mut self, now: impl FnOnce() -> Instant, after: &mut After<P>) {
+        let epoch = epoch::current();
+        let at = match &mut self.called {
+            Some(call) if call.epoch == epoch => {
+                call.unlocks = call.unlocks.saturating_add(1);
+                // The clock is looked at after 1, 2, 4, ... unlocks: one who keeps locking and unlocking does not pay for it.
+                if !call.unlocks.is_power_of_two() {
+                    return;
+                }
+                let now = now();
+                if now.saturating_since(call.at) <= OVERDUE {
+                    return;
+                }
+                now
+            }
+            _ => now(),
+        };
         while let Some(node) = self.waiters.pop_front() {
             if node.party.settle(Outcome::Free).is_ok() {
-                self.called = Some(epoch::current());
+                self.called = Some(Call {
+                    epoch,
+                    at,
+                    unlocks: 0,
+                });
                 after.wake_later(node.party);
                 return;
             }

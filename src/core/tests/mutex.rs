@@ -7,7 +7,7 @@ mod common;
 use common::Tally;
 use gochan_core::clock::Instant;
 use gochan_core::error::NotHeld;
-use gochan_core::mutex::{LockStart, Stay};
+use gochan_core::mutex::{LockStart, OVERDUE, Stay};
 use gochan_core::wait_queue::Ticket;
 use gochan_core::{Mutex, Outcome, Waiter};
 use proptest::prelude::*;
@@ -21,6 +21,10 @@ const MS: u64 = 1_000_000;
 
 fn at(nanos: u64) -> Instant {
     Instant::from_nanos(nanos)
+}
+
+fn overdue() -> u64 {
+    OVERDUE.subsec_nanos().into()
 }
 
 struct Party {
@@ -176,6 +180,31 @@ fn nobody_left_to_starve() {
     mutex.forget(only.ticket);
 }
 
+/// One that was called and does not come (its loop is busy, or stands still) keeps nobody from a mutex that is free again and again.
+#[test]
+fn one_that_does_not_come() {
+    let mutex = Plain::new();
+    assert!(mutex.try_lock());
+    let [late, second, third] = [(); 3].map(|()| Party::park(&mutex, 0));
+    let late_at = overdue() + 1;
+    let free_again = |now| {
+        assert!(mutex.try_lock());
+        unlock(&mutex, now);
+    };
+    unlock(&mutex, 0);
+    free_again(late_at - 1);
+    assert_eq!(second.outcome(), None, "it may still come");
+    free_again(late_at);
+    assert_eq!(second.outcome(), Some(Outcome::Free));
+    free_again(late_at);
+    assert_eq!(third.outcome(), None, "that one has its time too");
+    assert!(mutex.retry());
+    assert_eq!(late.outcome(), Some(Outcome::Free));
+    assert!(!mutex.retry(), "it comes in vain, and leaves");
+    unlock(&mutex, late_at);
+    assert!(third.called(&mutex, late_at).is_none());
+}
+
 /// One that was called and is cancelled passes the call on; one that was handed the mutex unlocks it.
 #[test]
 fn cancelled_after_all() {
@@ -185,10 +214,10 @@ fn cancelled_after_all() {
     unlock(&mutex, 0);
     assert!(!first.waiter.cancel());
     assert_eq!(first.outcome(), Some(Outcome::Free));
-    mutex.pass_on();
+    mutex.pass_on(|| at(0));
     assert_eq!(second.outcome(), Some(Outcome::Free));
     assert!(mutex.try_lock());
-    mutex.pass_on();
+    mutex.pass_on(|| at(0));
     assert!(mutex.is_locked());
     let third = Party::park(&mutex, 0);
     unlock(&mutex, 0);
@@ -238,6 +267,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => any::<bool>().prop_map(Step::Arrive),
         1 => any::<Index>().prop_map(Step::Leave),
         2 => (0..MS).prop_map(Step::Pass),
+        1 => Just(Step::Pass(overdue() + 1)),
     ]
 }
 
@@ -246,15 +276,28 @@ fn step() -> impl Strategy<Value = Step> {
 struct Model {
     locked: bool,
     starving: bool,
-    called: Option<(usize, u64)>,
+    /// More than one if they do not come in time.
+    called: VecDeque<(usize, u64)>,
+    /// When the last one was called, if nobody has come since, and how often the mutex was left free after that.
+    calling: Option<(u64, u32)>,
     queue: VecDeque<(usize, u64)>,
     owner: Option<usize>,
 }
 
 impl Model {
-    fn call(&mut self) {
-        if self.called.is_none() {
-            self.called = self.queue.pop_front();
+    fn call(&mut self, now: u64) {
+        if self.queue.is_empty() {
+            return;
+        }
+        if let Some((at, unlocks)) = &mut self.calling {
+            *unlocks += 1;
+            if !unlocks.is_power_of_two() || now - *at <= overdue() {
+                return;
+            }
+        }
+        if let Some(next) = self.queue.pop_front() {
+            self.called.push_back(next);
+            self.calling = Some((now, 0));
         }
     }
 
@@ -262,7 +305,7 @@ impl Model {
         self.owner = None;
         if !self.starving {
             self.locked = false;
-            return self.call();
+            return self.call(now);
         }
         match self.queue.pop_front() {
             None => (self.locked, self.starving) = (false, false),
@@ -307,7 +350,8 @@ proptest! {
                         }
                     }
                 }
-                Step::Arrive(true) => if let Some((who, since)) = model.called.take() {
+                Step::Arrive(true) => if let Some((who, since)) = model.called.pop_front() {
+                    model.calling = None;
                     parties[who] = parties[who].take().unwrap().called(&mutex, now);
                     prop_assert_eq!(parties[who].is_none(), !model.locked);
                     if model.locked {
@@ -316,11 +360,12 @@ proptest! {
                     }
                     model.locked = true;
                 },
-                Step::Arrive(false) => if let Some((who, _)) = model.called.take() {
+                Step::Arrive(false) => if let Some((who, _)) = model.called.pop_front() {
+                    model.calling = None;
                     prop_assert_eq!(parties[who].take().unwrap().outcome(), Some(Outcome::Free));
-                    mutex.pass_on();
+                    mutex.pass_on(|| at(now));
                     if !model.locked {
-                        model.call();
+                        model.call(now);
                     }
                 },
                 Step::Leave(who) if !model.queue.is_empty() => {
@@ -334,7 +379,7 @@ proptest! {
             prop_assert_eq!((mutex.is_locked(), mutex.is_starving()), (model.locked, model.starving));
             prop_assert_eq!(mutex.parked(), model.queue.len());
             // Nobody is left waiting for a free mutex.
-            prop_assert!(model.locked || model.queue.is_empty() || model.called.is_some());
+            prop_assert!(model.locked || model.queue.is_empty() || !model.called.is_empty());
         }
     }
 }

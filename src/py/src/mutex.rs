@@ -81,7 +81,7 @@ impl Hold {
     /// For one who was called and has gone.
     pub fn pass_on(&self) {
         if let Self::Plain(core) = self {
-            core.pass_on();
+            core.pass_on(|| Monotonic.now());
         }
     }
 }

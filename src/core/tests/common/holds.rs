@@ -56,7 +56,7 @@ impl Host {
                     return false;
                 }
                 Outcome::Free if late => {
-                    mutex.pass_on();
+                    mutex.pass_on(|| at(now));
                     return false;
                 }
                 Outcome::Granted => return true,
