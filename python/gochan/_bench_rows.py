@@ -195,10 +195,11 @@ def on_uvloop(main: Callable[..., Coroutine[Any, Any, float]], *args: Any) -> fl
 
 
 def on_gochan(main: Callable[..., Coroutine[Any, Any, float]], *args: Any) -> float:
+    async def one() -> float:
+        return await main(*args)
+
     async def above() -> float:
-        # A goroutine like the others: the main one has a thread of its own.
-        took: float = await go(main, *args)
-        return took
+        return await go(one)  # one like all others: the main goroutine has a thread of its own
 
     return run(above)
 
