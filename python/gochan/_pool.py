@@ -331,6 +331,17 @@ class Pool(Executor):
             f" queued={queued} {'shut down' if closed else 'open'}>"
         )
 
+    def _repr_html_(self) -> str:
+        """How it is at this moment, for a notebook."""
+        from gochan._html import table
+
+        active, queued, closed = self._workers.counts()
+        size = self._workers.size
+        rows = [("active", f"{active} of {size}"), ("queued", str(queued))]
+        if (executor := self._workers.executor) is not None:
+            rows.append(("over", type(executor).__name__))
+        return table(f"Pool, {'shut down' if closed else 'open'}", rows, (active, size))
+
     def __reduce__(self) -> Never:
         raise TypeError(
             "cannot copy or pickle a Pool: its jobs run where it is; pass the object itself,"
