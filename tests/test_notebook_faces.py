@@ -1,4 +1,4 @@
-"""`_repr_html_`: what a notebook shows of channels, goroutines, groups and contexts."""
+"""`_repr_html_`: what a notebook shows of channels, goroutines, groups, pools and contexts."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from gochan import (
     Chan,
     Context,
     Group,
+    Pool,
     background,
     go,
     with_cancel,
     with_timeout,
 )
-from parking import wait_waiting
+from parking import wait_until, wait_waiting
 from reporting import Reports
 
 
@@ -111,6 +112,20 @@ def test_a_group() -> None:
     gate.send(1)
     with pytest.raises(ValueError, match="script"):
         group.wait()
+
+
+def test_a_pool() -> None:
+    gate = Chan[int]()
+    with Pool(2) as pool:
+        job = pool.submit(gate.recv)
+        wait_until(lambda: "active=1" in repr(pool), "the job to run")
+        face = Face(pool)
+        assert face.title == "Pool, open"
+        assert face.rows == {"active": "1 of 2", "queued": "0"}
+        assert face.meter == {"value": "1", "max": "2"}
+        gate.send(1)
+        assert job.result() == 1
+    assert Face(pool).title == "Pool, shut down"
 
 
 def test_contexts() -> None:

@@ -37,7 +37,7 @@ def test_nonblock_select_race(second: str) -> None:
 
     thread = threading.Thread(target=racer, daemon=True)
     thread.start()
-    for _ in range(2000):
+    for _ in range(1000):
         a, b = Chan[int](1), Chan[int](1)
         a.send_nowait(1)
         rounds.send((a, b))

@@ -5,6 +5,7 @@ Both checkers read the stub of this tree, not an installed one, so they work wit
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -52,6 +53,15 @@ def need(tool: str) -> None:
     if os.environ.get("CI", "").lower() in ("true", "1"):
         pytest.fail(message, pytrace=False)
     pytest.skip(message)
+
+
+def need_package(name: str) -> None:
+    """The same for something that is only imported."""
+    if importlib.util.find_spec(name) is None:
+        message = f"{name} is not installed (pip install 'pygochan[distributed]')"
+        if os.environ.get("CI", "").lower() in ("true", "1"):
+            pytest.fail(message, pytrace=False)
+        pytest.skip(message)
 
 
 def run(

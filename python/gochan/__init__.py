@@ -73,6 +73,10 @@ from gochan.errors import (
     WouldBlock,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gochan._pool import Pool as Pool
+
 __all__ = [
     "AtomicBool",
     "AtomicInt",
@@ -91,6 +95,7 @@ __all__ = [
     "Mutex",
     "ObjectPool",
     "Once",
+    "Pool",
     "RWMutex",
     "RecvChan",
     "Semaphore",
@@ -130,3 +135,16 @@ __all__ = [
     "with_value",
     "without_cancel",
 ]
+
+
+del TYPE_CHECKING
+
+
+def __getattr__(name: str) -> object:
+    # It needs concurrent.futures, which takes longer to import than all the rest.
+    if name != "Pool":
+        raise AttributeError(f"module 'gochan' has no attribute {name!r}")
+    from gochan._pool import Pool
+
+    globals()["Pool"] = Pool
+    return Pool

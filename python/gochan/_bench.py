@@ -31,6 +31,10 @@ Samples = dict[tuple[str, str], list[float | None]]  # by row and contestant, on
 def run(seconds: float, only: Sequence[str] = ()) -> int:
     """The command; returns its exit code: 1 if one of gochan's own samples failed."""
     began, busy = time.monotonic(), load()
+    names = [row.name for row in ROWS]
+    if unknown := [name for name in only if name not in names]:
+        print(f"gochan bench: no row {unknown[0]!r}; there are {', '.join(names)}", file=sys.stderr)
+        return 2
     rows = [row for row in ROWS if not only or row.name in only]
     if not os.path.exists("/proc/self/statm"):
         rows = [row for row in rows if row.unit != "B"]

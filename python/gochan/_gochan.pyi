@@ -1421,6 +1421,13 @@ def _signal_again(number: int, /) -> None:
 def _signal_watch() -> None:
     """Wait for signals, and deliver them: one round of the thread that does it."""
 
+# ------------------------------------------------------------------ for gochan.Pool alone
+
+def _go_apart(function: Callable[[], Any], /) -> Goroutine[Any]:
+    """Start a plain function that belongs to no ``run()``, without contextvars."""
+
+# ------------------------------------------------------------------
+
 def sleep(seconds: _Seconds, /, *, ctx: _ContextLike | None = None) -> None:
     """Wait for at least so many seconds. Go's ``time.Sleep``.
 

@@ -48,6 +48,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from gochan._gochan import Chan, RecvChan, SendChan, aselect, go, goexit, sending
+from gochan._kinds import is_async
 from gochan._numbers import count, seconds
 from gochan.errors import ChanClosed
 
@@ -69,8 +70,6 @@ __all__ = ["batch", "broadcast", "fan_out", "generate", "merge", "pipe", "take",
 
 _A = TypeVar("_A")
 _B = TypeVar("_B")
-
-_CO_COROUTINE = 0x80  # as in inspect, which is much to import for a number
 
 
 # ---------------------------------------------------------------------- one input, one output
@@ -411,7 +410,7 @@ async def _pipe_many(
     ctx: Context | None,
 ) -> None:
     """A goroutine for each value, at most `workers` of them."""
-    call: Callable[..., Any] = _call_async if _is_async(fn) else _call
+    call: Callable[..., Any] = _call_async if is_async(fn) else _call
     running: list[Goroutine[Any]] = []  # in the order of their values
     more = True
     with out:
@@ -515,7 +514,7 @@ async def _first(*arms: Any, ctx: Context | None = None) -> tuple[int, Any, bool
 
 def _in_stage(fn: Callable[[_A], Any]) -> Callable[[_A], Awaitable[Any]]:
     """What the stage awaits: an `async def` as it is, anything else in a goroutine of its own."""
-    return fn if _is_async(fn) else partial(_elsewhere, fn)
+    return fn if is_async(fn) else partial(_elsewhere, fn)
 
 
 async def _elsewhere(fn: Callable[[_A], Any], value: _A) -> Any:
@@ -547,14 +546,6 @@ def _unpack(result: tuple[_B] | None) -> _B:
 
 def _is_coroutine(result: object) -> TypeGuard[Coroutine[Any, Any, Any]]:
     return isinstance(result, CoroutineType)
-
-
-def _is_async(fn: Any) -> bool:
-    """Whether it surely is an `async def`. What is not seen here is seen by its result."""
-    while isinstance(fn, partial):
-        fn = fn.func
-    code = getattr(fn, "__code__", None) or getattr(type(fn).__call__, "__code__", None)
-    return code is not None and bool(code.co_flags & _CO_COROUTINE)
 
 
 # ---------------------------------------------------------------------- arguments

@@ -147,6 +147,8 @@ mod _gochan {
         close, ignored, mark, notify, notify_context, reset, set_again, stop, wanted, watch,
     };
     #[pymodule_export]
+    use super::spawn::go_apart;
+    #[pymodule_export]
     use super::timer::{Ticker, Timer, after, after_func, asleep, sleep, tick};
     #[pymodule_export]
     use super::turns::{agosched, gomaxprocs, gosched};
@@ -206,7 +208,10 @@ mod _gochan {
         // Functions for gochan's own Python files are nobody else's.
         let all = module.index()?.into_iter();
         let all: Vec<_> = all
-            .filter(|name| !name.to_string().starts_with("_signal"))
+            .filter(|name| {
+                let name = name.to_string();
+                !name.starts_with("_signal") && name != "_go_apart"
+            })
             .collect();
         module.setattr("__all__", all)?;
         fork::register(py)

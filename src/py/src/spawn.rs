@@ -178,17 +178,42 @@ pub fn spawn<'py>(
     if kind_of(who, function)? == Kind::Coroutine {
         return spawn_coroutine(function, told, || function.call(args, kwargs.as_ref()));
     }
-    exit::prepare(py)?;
-    let goroutine = goroutine::make(
-        py,
-        Goroutine::new(name_of(function), caller(py), current::scope(py)),
-    )?;
     let work = Work {
         context: copy_context(py)?,
         function: function.clone().unbind(),
         args: args.unbind(),
         kwargs: kwargs.map(Bound::unbind),
     };
+    start_call(py, work, told, current::scope(py))
+}
+
+/// Starts a plain function as a goroutine of no `run()` and with no contextvars: what it works on belongs to others than whoever
+/// happened to need it first. For the workers of a pool.
+#[pyfunction]
+#[pyo3(name = "_go_apart", signature = (function, /))]
+pub fn go_apart<'py>(function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Goroutine>> {
+    let py = function.py();
+    coroutine::check_exit(py)?;
+    // SAFETY: attached; a new reference or null with an error.
+    let context = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_New()) }?;
+    let work = Work {
+        context: context.unbind(),
+        function: function.clone().unbind(),
+        args: PyTuple::empty(py).unbind(),
+        kwargs: None,
+    };
+    start_call(py, work, None, None)
+}
+
+fn start_call<'py>(
+    py: Python<'py>,
+    work: Work,
+    told: Option<&Told>,
+    scope: Option<Arc<Scope>>,
+) -> PyResult<Bound<'py, Goroutine>> {
+    exit::prepare(py)?;
+    let name = name_of(work.function.bind(py));
+    let goroutine = goroutine::make(py, Goroutine::new(name, caller(py), scope))?;
     let job = Bound::new(py, Job::new(work))?;
     if let Some(told) = told {
         told.begins(py)?;

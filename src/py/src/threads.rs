@@ -26,7 +26,7 @@ use gochan_core::sched::scheduler::{Permit, RunnerId};
 use gochan_core::sys::Arc;
 use gochan_core::waiter::epoch;
 use parking_lot::Mutex;
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyException, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyTuple;
@@ -60,6 +60,9 @@ pub fn start(py: Python<'_>, order: Order) -> PyResult<()> {
         let order = work.lock().take();
         if let Some(order) = order {
             world::undo(&order);
+        }
+        if !error.is_instance_of::<PyException>(py) {
+            return error; // Ctrl-C, in the middle of the first import
         }
         let refused = PyRuntimeError::new_err(format!(
             "go(): no thread to be had for another goroutine, {} run already ({error}); \

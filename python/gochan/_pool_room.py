@@ -1,0 +1,103 @@
+"""The places of a pool's jobs, those that run and those that wait, and who waits for one.
+
+A place belongs to an object, the job; taking and leaving it twice is the same as once. So an
+exception that breaks in anywhere, as Ctrl-C does, loses none: whoever cleans up just leaves.
+(A semaphore's permit is lost if Ctrl-C comes between taking it and noting that.)
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+from gochan._gochan import Chan
+
+SHUT_DOWN = "cannot schedule new futures after shutdown"
+
+
+class Room:
+    """So many places, first come first served."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        # Guards what follows. Reentrant: a signal handler, or what the collector finalizes, may
+        # submit in the middle.
+        self._lock = threading.RLock()
+        #: Jobs, and the turns of those who waited and have not come for their place yet.
+        self._held: set[object] = set()
+        #: Who waits, each with a channel that is closed when it is their turn, or all is over.
+        self._line: deque[Chan[None]] = deque()
+        self._closed = False
+
+    def take(self, job: object, beyond: bool = False) -> bool:
+        """Take a place if there is one and nobody waits. `beyond`: or if there is none."""
+        with self._lock:
+            if not beyond and (self._line or len(self._held) >= self._size):
+                return False
+            self._held.add(job)
+            return True
+
+    def wait(self, job: object) -> None:
+        """Take a place; wait for it.
+
+        Raises:
+            RuntimeError: The room was closed.
+            BlockingError: It would stop a running event loop.
+        """
+        turn = Chan[None]()
+        try:
+            self._queue(turn)
+            turn.recv_ok()
+            self._swap(turn, job)
+        except BaseException:
+            self._give_up(turn)
+            raise
+
+    async def await_(self, job: object) -> None:
+        """The awaitable form of `wait`."""
+        turn = Chan[None]()
+        try:
+            self._queue(turn)
+            await turn.arecv_ok()
+            self._swap(turn, job)
+        except BaseException:
+            self._give_up(turn)
+            raise
+
+    def leave(self, job: object) -> None:
+        with self._lock:
+            self._held.discard(job)
+            self._call()
+
+    def close(self) -> None:
+        """Nobody waits any more."""
+        with self._lock:
+            self._closed = True
+            while self._line:
+                self._line.popleft().close()
+
+    def _queue(self, turn: Chan[None]) -> None:
+        with self._lock:
+            if self._closed:
+                raise RuntimeError(SHUT_DOWN)
+            self._line.append(turn)
+            self._call()
+
+    def _swap(self, turn: Chan[None], job: object) -> None:
+        with self._lock:
+            if self._closed:
+                raise RuntimeError(SHUT_DOWN)
+            self._held.add(job)
+            self._held.discard(turn)
+
+    def _give_up(self, turn: Chan[None]) -> None:
+        with self._lock:
+            if turn in self._line:
+                self._line.remove(turn)
+            self.leave(turn)
+
+    def _call(self) -> None:
+        while self._line and len(self._held) < self._size:
+            turn = self._line.popleft()
+            self._held.add(turn)
+            turn.close()

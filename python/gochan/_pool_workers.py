@@ -1,0 +1,484 @@
+"""The workers of a pool: goroutines that are there while there is something to do.
+
+A worker is a goroutine on a thread that runs one job after the other, and ends when none is left:
+an idle pool has no thread, and there is nobody to be let go of when it is dropped. Who puts a job
+calls one worker; that one calls the next while jobs are left, and so on up to their number. So
+tiny jobs are done by the first before the second is there, and those that block get all of them.
+
+An `async def` job takes the slot of its worker with it to the scheduler, and gives it back there.
+
+Invariants, under the lock:
+- `free` slots are not taken. A job runs in one. It is negative while there are more who run than
+  there are workers, which is when somebody who had stepped aside goes on.
+- While jobs wait and a slot is free, a worker was `called` and has not come yet.
+- What `_begin` and those after it do is done by workers, which no signal handler can break into.
+  `put` may be broken into anywhere: then a worker may come for nothing, and goes again.
+What may not happen under it: a job, a future's callbacks.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+import weakref
+from collections import deque
+from concurrent.futures import CancelledError, Future
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextvars import copy_context
+from functools import partial
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from gochan._gochan import Chan, go
+from gochan._gochan import _go_apart as go_apart  # pyright: ignore[reportPrivateUsage]
+from gochan._pool_room import SHUT_DOWN, Room
+from gochan.errors import BlockingError, GoExit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Generator
+    from contextvars import Context
+
+    from gochan._pool_map import Course
+
+_T = TypeVar("_T")
+
+_NOT_HERE = nullcontext()
+
+
+class _Here(threading.local):
+    """Whose worker this thread is."""
+
+    workers: Workers | None = None
+
+
+_here = _Here()
+
+
+class Workers:
+    """Runs jobs, so many at a time."""
+
+    local = True  # its jobs run in this process: on values as they are
+    executor = None
+
+    def __init__(self, size: int, waiting: int) -> None:
+        self.size = size
+        #: How many jobs run and wait before `submit` waits.
+        self.capacity = size + waiting
+        #: For the jobs of `submit` that are not over.
+        self.room = Room(self.capacity)
+        # Reentrant: a signal handler, or what the collector finalizes, may submit in the middle.
+        self._lock = threading.RLock()
+        self._jobs: deque[Job] = deque()
+        self._free = size
+        self._called = False
+        self._closed = False
+        #: Whether the end of the program does not wait for it.
+        self._abandoned = False
+        #: Closed when it is shut down and nothing is left.
+        self.ended = Chan[None]()
+        _all.add(self)
+
+    # ------------------------------------------------------------------ from outside
+
+    def call(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+        """A job that is not put yet."""
+        return Call(self, fn, args, kwargs)
+
+    def start(self, course: Course[Any], index: int, args: tuple[Any, ...]) -> None:
+        """Put one call of a map."""
+        self.put(Item(course, index, args))
+
+    def drop(self, course: Course[Any]) -> None:
+        """Nobody waits for what is left of a map."""
+        with self._lock:
+            kept = [job for job in self._jobs if job.course is not course]
+            if len(kept) < len(self._jobs):
+                self._jobs = deque(kept)
+
+    def portable(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        """A function as the workers can call it: any."""
+        return fn
+
+    def close(self, cancel: bool = False) -> None:
+        """No jobs any more. `cancel`: those that wait are not started."""
+        with self._lock:
+            self._closed = True
+            self.room.close()
+            left = list(self._jobs) if cancel else []
+            if cancel:
+                self._jobs.clear()
+            elif self._jobs:
+                self._call_for_jobs()
+            self._rest()
+        for job in left:
+            job.drop()
+
+    def abandon(self) -> None:
+        """The end of the program need not wait for it."""
+        self._abandoned = True
+        _busy.discard(self)
+
+    def counts(self) -> tuple[int, int, bool]:
+        """How many jobs run, how many wait, and whether it is shut down."""
+        with self._lock:
+            return self.size - self._free, len(self._jobs), self._closed
+
+    def is_idle(self) -> bool:
+        with self._lock:
+            return self._free == self.size and not self._jobs
+
+    def is_here(self) -> bool:
+        """Whether this thread is one of its workers."""
+        return _here.workers is self
+
+    def aside(self) -> AbstractContextManager[None]:
+        """For a worker that waits for jobs of its own pool: another one takes its place.
+
+        Otherwise jobs that wait for jobs would wait for ever once they are as many as the workers.
+        """
+        return self._aside() if _here.workers is self else _NOT_HERE
+
+    @contextmanager
+    def _aside(self) -> Generator[None]:
+        with self._lock:
+            self._free += 1
+            self._call_for_jobs()
+        try:
+            yield
+        finally:
+            # At once, also if there is none: who is one too many ends after its job.
+            with self._lock:
+                self._free -= 1
+
+    def put(self, job: Job) -> None:
+        """Have it run."""
+        with self._lock:
+            if self._closed:
+                raise RuntimeError(SHUT_DOWN)
+            try:
+                self._jobs.append(job)
+                self._call_for_jobs()
+            except BaseException:
+                with suppress(ValueError):
+                    self._jobs.remove(job)
+                raise
+            job.queued = True
+
+    # ------------------------------------------------------------------ workers; the lock is held
+
+    def _call_for_jobs(self) -> None:
+        if self._jobs and self._free > 0 and not self._called:
+            if not self._abandoned:
+                _busy.add(self)
+            go_apart(self._work)
+            self._called = True
+            _finish_at_exit()
+
+    def _rest(self) -> None:
+        """If nothing is going on: that is the end, or a pause."""
+        if self._jobs or self._free < self.size or self._called:
+            return
+        _busy.discard(self)
+        if self._closed and not self.ended.closed:
+            self.ended.close()
+
+    # ------------------------------------------------------------------ workers
+
+    def _work(self) -> None:
+        _here.workers = self
+        try:
+            if self._begin():
+                self._serve()
+        finally:
+            _here.workers = None
+
+    def _begin(self) -> bool:
+        with self._lock:
+            self._called = False
+            return self._take_slot()
+
+    def _take_slot(self) -> bool:
+        with self._lock:
+            if self._jobs and self._free > 0:
+                self._free -= 1
+                return True
+            self._rest()
+            return False
+
+    def _give_slot(self) -> None:
+        with self._lock:
+            self._free += 1
+            # While the interpreter exits no goroutine is started any more, and no job.
+            with suppress(RuntimeError):
+                self._call_for_jobs()
+            self._rest()
+
+    def _serve(self) -> None:
+        """Run jobs in the slot that this worker has taken, until there are none."""
+        try:
+            while (job := self._next()) is not None:
+                rest = _run(job)
+                # It goes on elsewhere, and takes the slot with it.
+                if rest is not None and self._hand_over(job, rest) and not self._take_slot():
+                    return
+        except BaseException:
+            # A job called goexit(), which ends the goroutine it is called in: this one.
+            self._give_slot()
+            raise
+
+    def _next(self) -> Job | None:
+        with self._lock:
+            if not self._jobs or self._free < 0:
+                self._give_slot()
+                return None
+            job = self._jobs.popleft()
+            with suppress(RuntimeError):  # as in _give_slot
+                self._call_for_jobs()
+            return job
+
+    def _hand_over(self, job: Job, rest: Coroutine[Any, Any, Any]) -> bool:
+        try:
+            job.context.run(go, self._drive, job, rest)
+        except BaseException as error:
+            rest.close()
+            job.fail(error)
+            return False
+        return True
+
+    async def _drive(self, job: Job, rest: Coroutine[Any, Any, Any]) -> None:
+        try:
+            value = await rest
+        except GoExit:
+            job.finish(None)
+            raise
+        except BaseException as error:
+            job.fail(_below(error))
+        else:
+            job.finish(value)
+        finally:
+            self._give_slot()
+            del self, job, rest
+
+    # ------------------------------------------------------------------ fork
+
+    def forget(self) -> None:
+        """In a forked child: the workers are the parent's, and so are the jobs."""
+        self._lock = threading.RLock()
+        self._jobs.clear()
+        self._free = self.size
+        self._called = False
+        self.room = Room(self.capacity)
+
+
+def _run(job: Job) -> Coroutine[Any, Any, Any] | None:
+    """Run a job. A coroutine that comes of it is what is left to do."""
+    if not job.begin():
+        return None
+    try:
+        value = job.context.run(job.fn, *job.args, **job.kwargs)
+    except GoExit:
+        job.finish(None)
+        raise
+    except BaseException as error:
+        job.fail(_below(error))
+    else:
+        if isinstance(value, CoroutineType):
+            return cast("Coroutine[Any, Any, Any]", value)
+        job.finish(value)
+    return None
+
+
+def _below(error: BaseException) -> BaseException:
+    """Its traceback without the frame of ours that caught it."""
+    return error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
+
+
+# ---------------------------------------------------------------------- jobs
+
+
+class Job:
+    """A function to call, and who is to hear what comes of it."""
+
+    __slots__ = ("args", "context", "course", "fn", "kwargs", "queued")
+
+    context: Context
+    fn: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    course: Course[Any] | None
+    #: Once it is, a worker will run it, or somebody drop it.
+    queued: bool
+
+    def begin(self) -> bool:
+        """False if nobody wants it any more."""
+        raise NotImplementedError
+
+    def finish(self, value: Any) -> None:
+        raise NotImplementedError
+
+    def fail(self, error: BaseException) -> None:
+        raise NotImplementedError
+
+    def drop(self) -> None:
+        """It will not be started."""
+        raise NotImplementedError
+
+
+class Call(Job):
+    """A job of `submit`."""
+
+    __slots__ = ("future", "room", "workers")
+
+    def __init__(
+        self,
+        workers: Workers,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        self.context = copy_context()
+        self.fn, self.args, self.kwargs = fn, args, kwargs
+        self.course = None
+        self.queued = False
+        self.workers = workers
+        self.room = workers.room
+        self.future: Future[Any] = PoolFuture(workers)
+
+    def put(self) -> Future[Any]:
+        """It has a place in the room, and leaves it when it is over."""
+        self.workers.put(self)
+        return self.future
+
+    def begin(self) -> bool:
+        if self.future.set_running_or_notify_cancel():
+            return True
+        self.room.leave(self)
+        return False
+
+    # Who sees the end finds the room.
+
+    def finish(self, value: Any) -> None:
+        self.room.leave(self)
+        self.future.set_result(value)
+
+    def fail(self, error: BaseException) -> None:
+        self.room.leave(self)
+        self.future.set_exception(error)
+
+    def drop(self) -> None:
+        self.room.leave(self)
+        self.future.cancel()
+        self.future.set_running_or_notify_cancel()
+
+
+class Item(Job):
+    """One call of a map."""
+
+    __slots__ = ("index",)
+
+    course: Course[Any]
+
+    def __init__(self, course: Course[Any], index: int, args: tuple[Any, ...]) -> None:
+        self.context = course.context.copy()
+        self.fn, self.args, self.kwargs = course.fn, args, _NO_KEYWORDS
+        self.course = course  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.queued = False
+        self.index = index
+
+    def begin(self) -> bool:
+        return not self.course.over
+
+    def finish(self, value: Any) -> None:
+        self.course.landed.send_nowait((self.index, None, value))
+
+    def fail(self, error: BaseException) -> None:
+        self.course.landed.send_nowait((self.index, error, None))
+
+    def drop(self) -> None:
+        self.fail(CancelledError())
+
+
+_NO_KEYWORDS: dict[str, Any] = {}
+
+
+class PoolFuture(Future[_T]):
+    """A future of a job of a pool.
+
+    It is waited for by way of a channel: there Ctrl-C gets through always. (A thread that is about
+    to sleep in a lock of Python's does not notice a signal that comes just then.)
+    """
+
+    def __init__(self, workers: Workers) -> None:
+        super().__init__()
+        self._workers = workers
+        self._landed: Chan[None] | None = None
+
+    def result(self, timeout: float | None = None) -> _T:
+        return super().result(self._wait(timeout))
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        return super().exception(self._wait(timeout))
+
+    def _wait(self, timeout: float | None) -> float | None:
+        """Wait until it is done, or for so long. What is left of the time, for who knows better."""
+        if self.done():
+            return timeout
+        landed = self._landed
+        if landed is None:
+            landed = Chan[None]()
+            self.add_done_callback(partial(_close, landed))
+            self._landed = landed  # now that it is sure to be closed
+        # Jobs of the same pool may wait for it.
+        with self._workers.aside():
+            try:
+                landed.recv_ok(timeout=timeout)
+            except TimeoutError:
+                return 0
+            except BlockingError:
+                return timeout  # the standard library's futures may block an event loop
+        return timeout
+
+
+def _close(landed: Chan[None], _: object) -> None:
+    landed.close()
+
+
+# ---------------------------------------------------------------------- the end of the program
+
+# Those that have something to do. A program that comes to its end waits for them, as for the
+# standard library's executors.
+_busy: set[Workers] = set()
+_all: weakref.WeakSet[Workers] = weakref.WeakSet()
+_at_exit = False
+
+
+def _finish_at_exit() -> None:
+    """After the first goroutine: what is registered later is called earlier, and gochan stops."""
+    global _at_exit
+    if not _at_exit:
+        _at_exit = True
+        atexit.register(_finish)
+
+
+def _finish() -> None:
+    # Ctrl-C, or another exception that nobody caught: as at the end of a `with` block.
+    failed = getattr(sys, "last_type", None) is not None
+    while _busy:
+        workers = next(iter(_busy))
+        workers.close(cancel=failed)
+        if not failed:
+            workers.ended.recv_ok()
+        _busy.discard(workers)
+
+
+def _forget() -> None:
+    _busy.clear()
+    _here.workers = None
+    for workers in list(_all):
+        workers.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
