@@ -15,7 +15,10 @@ fn channels<K>() -> [Arc<Channel<u32, K>>; 2]
 where
     K: gochan_core::Wake,
 {
-    [Arc::new(Channel::new(0)), Arc::new(Channel::new(0))]
+    // A select locks in the order of addresses, and loom has to find the same order each time it runs the model. Other tests allocate too.
+    let mut both = [Arc::new(Channel::new(0)), Arc::new(Channel::new(0))];
+    both.sort_by_key(|channel| std::ptr::from_ref(&**channel).addr());
+    both
 }
 
 fn park(arms: &mut [Noted<'_>], waiter: &Arc<Waiter<u32>>, tally: &Tally) {
