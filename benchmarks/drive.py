@@ -144,6 +144,14 @@ def crowds(nap_all: Callable[[], object], n: int) -> float:
     return perf_counter() - begin
 
 
+def called(call: Callable[[], object], n: int) -> float:
+    """One function after the other."""
+    start = perf_counter()
+    for _ in range(n):
+        call()
+    return perf_counter() - start
+
+
 def locked(lock: Get, unlock: Get, n: int) -> float:
     """One thread: lock and unlock."""
     begin = perf_counter()

@@ -2,6 +2,7 @@
 
 from contest import SUBJECT, Contestant, Reach, Scenario, on
 from drive import BURST, NAP, SLEEPERS
+from scenarios_calls import CALLS
 from scenarios_goroutine import GOROUTINES
 from scenarios_locks import LOCKS
 from scenarios_select import SELECTS
@@ -223,6 +224,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     *SELECTS,
     *TIMES,
     *LOCKS,
+    *CALLS,
     Scenario(
         "import",
         "a whole run of python -c 'import ...'",
