@@ -163,7 +163,8 @@ class Workers:
     def _aside(self) -> Generator[None]:
         with self._lock:
             self._free += 1
-            self._call_for_jobs()
+            with suppress(RuntimeError):  # no thread to be had: it waits without
+                self._call_for_jobs()
         try:
             yield
         finally:
