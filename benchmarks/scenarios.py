@@ -5,6 +5,7 @@ from drive import BURST, NAP, SLEEPERS
 from scenarios_calls import CALLS
 from scenarios_goroutine import GOROUTINES
 from scenarios_locks import LOCKS
+from scenarios_pool import POOLS
 from scenarios_select import SELECTS
 from scenarios_time import TIMES
 
@@ -225,6 +226,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     *TIMES,
     *LOCKS,
     *CALLS,
+    *POOLS,
     Scenario(
         "import",
         "a whole run of python -c 'import ...'",

@@ -132,6 +132,7 @@ def test_the_import_is_light() -> None:
         import json, sys
         before = set(sys.modules)
         import gochan
+        assert "Pool" in dir(gochan)
         print(json.dumps(sorted(set(sys.modules) - before)))
         """
     )

@@ -103,6 +103,8 @@ def test_what_would_block_the_loop_is_refused(loop_host: LoopHost, pool: Pool) -
         futures = [pool.submit(gate.recv_ok) for _ in range(3)]
         with pytest.raises(BlockingError, match=r"use `await pool.asubmit\(fn, ...\)` there"):
             pool.submit(square, 1)
+        with pytest.raises(BlockingError, match="or a larger queue"):
+            asyncio.get_running_loop().run_in_executor(pool, square, 1)
         results = pool.map(square, [1])
         with pytest.raises(BlockingError, match=r"use `async for value in pool\.amap"):
             next(results)

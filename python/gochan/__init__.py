@@ -148,3 +148,7 @@ def __getattr__(name: str) -> object:
 
     globals()["Pool"] = Pool
     return Pool
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

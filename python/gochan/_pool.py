@@ -220,7 +220,7 @@ class Pool(Executor):
             chunksize: How many items go to another process in one piece. An exception takes the
                 results of its piece with it. No effect where workers are threads.
             buffersize: None lets the pool choose: as many as run and wait, and while calls take
-                microseconds more, up to 256, to change threads less often.
+                microseconds more, up to 1,024, to change threads less often.
             ordered: False gives each result when it is there.
 
         Raises:

@@ -74,8 +74,16 @@ class Borrowed:
             fn = partial(fn, **kwargs)
         return Loan(self, partial(copy_context().run, fn) if self.local else fn, args)
 
-    def start(self, course: Course[Any], index: int, args: tuple[Any, ...]) -> None:
-        """Give it one call of a map, or a chunk of calls."""
+    def start(self, course: Course[Any], calls: list[tuple[int, tuple[Any, ...]]]) -> None:
+        """Give it calls of a map, or chunks of calls. Where it refuses one, that is its result."""
+        for index, args in calls:
+            try:
+                self._start(course, index, args)
+            except Exception as error:
+                course.failed = True
+                course.landed.send_nowait((index, error, None))
+
+    def _start(self, course: Course[Any], index: int, args: tuple[Any, ...]) -> None:
         if course.chunk > 1:
             args = (course.fn, args)
             fn: Callable[..., Any] = _run_chunk
@@ -159,6 +167,8 @@ class Borrowed:
 def _land(course: Course[Any], index: int, future: Future[Any]) -> None:
     course.futures.pop(index, None)
     error = CancelledError() if future.cancelled() else future.exception()
+    if error is not None:
+        course.failed = True
     value = None if error is not None else future.result()
     course.landed.send_nowait((index, error, value))
 

@@ -8,10 +8,11 @@ in a thread, a goroutine or an asyncio task, with a timeout, Ctrl-C and all.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections import deque
+from collections.abc import AsyncIterator
 from contextvars import copy_context
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from gochan._gochan import Chan
 from gochan.errors import BlockingError
@@ -19,6 +20,7 @@ from gochan.errors import BlockingError
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
     from concurrent.futures import Future
+    from typing import Never, Self
 
     from gochan._pool_executor import Borrowed
     from gochan._pool_workers import Workers
@@ -27,8 +29,12 @@ _T = TypeVar("_T")
 
 #: What a map that was given no `buffersize` may grow to, and when it grows: if everything that was
 #: under way is used up in less than that many seconds, changing threads is most of the work.
-_MOST = 256
-_SOON = 0.002
+_MOST = 1024
+_SOON = 0.005
+
+
+#: The index of a call, what it raised or None, what it returned.
+Landed: TypeAlias = tuple[int, BaseException | None, Any]
 
 
 class Course(Generic[_T]):
@@ -50,6 +56,12 @@ class Course(Generic[_T]):
         self.chunk = chunk if buffersize is None else min(chunk, buffersize)
         #: Nobody asks any more: what has not begun need not.
         self.over = False
+        #: A call has raised, and no more values are taken. Set by who is first to know.
+        self.failed = False
+        #: Calls that no worker has begun: (index, arguments). Only the pool's own workers use it.
+        self.todo: deque[tuple[int, tuple[Any, ...]]] = deque()
+        #: Whether the map stands in the line of jobs; guarded by the lock of the workers.
+        self.in_line = False
         #: Of an executor, those that are not done, to be cancelled.
         self.futures: dict[int, Future[Any]] = {}
         self._inputs = zip(*iterables, strict=False)
@@ -60,33 +72,51 @@ class Course(Generic[_T]):
         self._grows = buffersize is None
         #: How many jobs, of a chunk each, may be under way, or done and not asked for.
         self._size = workers.capacity if buffersize is None else buffersize // self.chunk
-        #: (index, error or None, value), as they end. There is room for all that can be under way.
-        self.landed = Chan[tuple[int, BaseException | None, Any]](max(self._size, _MOST))
-        self._out = 0
+        #: The calls that have ended. There is room for all that can be under way.
+        self.landed = Chan[Landed](max(self._size, _MOST))
+        #: Results in the order in which they are to be given.
+        self.ready: deque[Landed] = deque()
+        self._early: dict[int, Landed] = {}
+        self._next = 0  # the index of what comes into `ready` next
         self._fed = 0
-        self._given = 0
-        self._done: dict[int, tuple[BaseException | None, Any]] = {}
+        #: How many are under way, or done and not given; and when there are to be more.
+        self.out = 0
+        self.low = self._lowest()
         self._waited = 0.0
-        try:
-            self.feed()
-        except BaseException:
-            self.close()
-            raise
+        self.feed()
 
     def feed(self) -> None:
         """Put as many calls as may be under way."""
-        while self._more and self._out < self._size:
-            try:
+        if not self._more or self.failed:
+            return
+        calls: list[tuple[int, tuple[Any, ...]]] = []
+        try:
+            while self.out + len(calls) < self._size:
                 args = next(self._inputs) if self.chunk == 1 else self._next_chunk()
-                self.workers.start(self, self._fed, args)
-            except StopIteration:
-                self._more = False
-            except Exception as error:
-                self._more = False
-                self._input_error = error
-            else:
-                self._fed += 1
-                self._out += 1
+                calls.append((self._fed + len(calls), args))
+        except StopIteration:
+            self._more = False
+        except Exception as error:
+            self._more = False
+            self._input_error = error
+        except BaseException:
+            self.close()
+            raise
+        if calls:
+            self._start(calls)
+
+    def _start(self, calls: list[tuple[int, tuple[Any, ...]]]) -> None:
+        try:
+            self.workers.start(self, calls)
+        except Exception as error:  # the pool is shut down
+            self._more = False
+            self._input_error = error
+        except BaseException:
+            self.close()
+            raise
+        else:
+            self._fed += len(calls)
+            self.out += len(calls)
 
     def _next_chunk(self) -> tuple[Any, ...]:
         chunk: list[Any] = []
@@ -99,32 +129,25 @@ class Course(Generic[_T]):
             raise StopIteration
         return tuple(chunk)
 
-    def take(self) -> tuple[BaseException | None, Any] | None:
-        """The next result, if it is there."""
-        if not self._done:
-            return None
-        if self._ordered:
-            result = self._done.pop(self._given, None)
-        else:
-            result = self._done.pop(next(iter(self._done)))
-        if result is not None:
-            self._given += 1
-            self._out -= 1
-        return result
-
     def is_all(self) -> bool:
         """Whether nothing more will come. Raises what the iterable raised."""
-        if self._out:
+        if self.out:
             return False
         if self._input_error is not None:
             raise self._input_error
         return True
 
-    def store(self, landed: list[tuple[int, BaseException | None, Any]]) -> None:
-        for index, error, value in landed:
-            self._done[index] = error, value
-            if error is not None:
-                self._more = False
+    def store(self, landed: list[Landed]) -> None:
+        """Put what has landed where it is given from."""
+        for result in landed:
+            if self._ordered and result[0] != self._next:
+                self._early[result[0]] = result
+                continue
+            self.ready.append(result)
+            self._next += 1
+            while self._early and self._next in self._early:
+                self.ready.append(self._early.pop(self._next))
+                self._next += 1
 
     @property
     def most(self) -> int:
@@ -136,9 +159,15 @@ class Course(Generic[_T]):
         if not self._grows:
             return
         now = time.monotonic()
-        if now - self._waited < _SOON:
-            self._size = max(self._size, min(2 * self._size, _MOST // self.chunk))
+        if now - self._waited < _SOON and 2 * self._size <= _MOST // self.chunk:
+            self._size *= 2
+            self.low = self._lowest()
         self._waited = now
+
+    def _lowest(self) -> int:
+        """In a long buffer values are put some at a time: there is enough to do meanwhile."""
+        is_long = self._size >= 4 * self.workers.capacity
+        return self._size - self._size // 4 if is_long else self._size
 
     def close(self) -> None:
         if not self.over:
@@ -147,27 +176,36 @@ class Course(Generic[_T]):
             self.workers.drop(self)
 
 
-def _results(course: Course[_T], timeout: float | None) -> Generator[_T]:
-    """The results, for a thread or a goroutine that may block."""
+def _results(course: Course[_T], timeout: float | None) -> Generator[Any]:
+    """The results, for a thread or a goroutine that may block. What comes first is nothing.
+
+    It is begun at once, so that one who drops it ends it. (A `__del__` would do it too, but is also
+    called at the end of every map, and a Ctrl-C that comes in there is lost.)
+    """
     deadline = None if timeout is None else time.monotonic() + timeout
     try:
+        yield None
+        ready = course.ready
         while True:
-            while (result := course.take()) is None:
-                if course.is_all():
-                    return
-                _wait(course, timeout, deadline)
-            error, value = result
-            if error is not None:
-                raise error
-            if course.chunk > 1:
-                *rest, value = value
-                yield from rest
-            # Before the last one, so that workers do something while the caller does.
-            course.feed()
-            yield value
+            while ready:
+                _, error, value = ready.popleft()
+                course.out -= 1
+                if error is not None:
+                    raise error
+                if course.chunk > 1:
+                    *rest, value = value
+                    yield from rest
+                # Before it is given, so that workers do something while the caller does.
+                if course.out < course.low:
+                    course.feed()
+                yield value
+            if course.is_all():
+                return
+            value = None  # nobody is to find it here while the next one is waited for
+            _wait(course, timeout, deadline)
     finally:
         course.close()
-        error = result = None  # an exception holds this frame
+        error = None  # an exception holds this frame
 
 
 def _wait(course: Course[Any], timeout: float | None, deadline: float | None) -> None:
@@ -189,25 +227,24 @@ def _wait(course: Course[Any], timeout: float | None, deadline: float | None) ->
         ) from None
 
 
-class Results(Iterator[_T]):
-    """What `Pool.map` returns: an iterator that nobody has to use up."""
+class Results(chain[_T]):
+    """What `Pool.map` returns: an iterator that nobody has to use up.
 
-    __slots__ = ("__weakref__", "_course", "_walk")
+    A chain of one, because that passes on what the generator gives without a call in Python.
+    """
 
-    def __init__(self, course: Course[_T], timeout: float | None) -> None:
-        self._course = course
-        self._walk = _results(course, timeout)
+    _walk: Generator[_T]
 
-    def __next__(self) -> _T:
-        return next(self._walk)
+    def __new__(cls, course: Course[_T], timeout: float | None) -> Self:
+        walk = _results(course, timeout)
+        next(walk)
+        self = super().__new__(cls, walk)
+        self._walk = walk
+        return self
 
     def close(self) -> None:
         """End it: nothing more is started."""
         self._walk.close()
-        self._course.close()  # if it was never begun
-
-    def __del__(self) -> None:
-        self._course.close()
 
     def __bool__(self) -> bool:
         return True
@@ -215,15 +252,19 @@ class Results(Iterator[_T]):
     def __repr__(self) -> str:
         return f"<results of gochan.Pool.map at {id(self):#x}>"
 
+    def __reduce__(self) -> Never:
+        raise TypeError("cannot copy or pickle the results of Pool.map(): they are under way")
+
 
 class SizedResults(Results[_T]):
     """As many as its inputs had items when the map began."""
 
-    __slots__ = ("_size",)
+    _size: int
 
-    def __init__(self, course: Course[_T], timeout: float | None, size: int) -> None:
-        super().__init__(course, timeout)
+    def __new__(cls, course: Course[_T], timeout: float | None, size: int) -> Self:
+        self = super().__new__(cls, course, timeout)
         self._size = size
+        return self
 
     def __len__(self) -> int:
         return self._size
@@ -242,7 +283,7 @@ class AsyncResults(AsyncIterator[_T]):
         if course.over:
             raise StopAsyncIteration
         try:
-            while (result := course.take()) is None:
+            while not course.ready:
                 if course.is_all():
                     course.close()
                     raise StopAsyncIteration
@@ -250,17 +291,19 @@ class AsyncResults(AsyncIterator[_T]):
                     course.going_to_wait()
                     course.feed()
                 course.store(await course.landed.arecv_many(course.most))
-            error, value = result
+            _, error, value = course.ready.popleft()
+            course.out -= 1
             if isinstance(error, StopAsyncIteration):
                 raise RuntimeError("Pool.amap(): a call raised StopAsyncIteration") from error
             if error is not None:
                 raise error
-            course.feed()
+            if course.out < course.low:
+                course.feed()
         except Exception:
             course.close()
             raise
         finally:
-            error = result = None
+            error = None
         return value  # type: ignore[no-any-return]
 
     async def aclose(self) -> None:

@@ -24,25 +24,22 @@ import sys
 import threading
 import weakref
 from collections import deque
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from contextvars import copy_context
-from functools import partial
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from gochan._gochan import Chan, go
 from gochan._gochan import _go_apart as go_apart  # pyright: ignore[reportPrivateUsage]
+from gochan._pool_jobs import Call, Item, Job, Left, below, run
 from gochan._pool_room import SHUT_DOWN, Room
-from gochan.errors import BlockingError, GoExit
+from gochan.errors import GoExit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
-    from contextvars import Context
 
     from gochan._pool_map import Course
 
-_T = TypeVar("_T")
 
 _NOT_HERE = nullcontext()
 
@@ -70,7 +67,8 @@ class Workers:
         self.room = Room(self.capacity)
         # Reentrant: a signal handler, or what the collector finalizes, may submit in the middle.
         self._lock = threading.RLock()
-        self._jobs: deque[Job] = deque()
+        # A map stands in it once, for all its calls that wait.
+        self._jobs: deque[Job | Course[Any]] = deque()
         self._free = size
         self._called = False
         self._closed = False
@@ -86,16 +84,31 @@ class Workers:
         """A job that is not put yet."""
         return Call(self, fn, args, kwargs)
 
-    def start(self, course: Course[Any], index: int, args: tuple[Any, ...]) -> None:
-        """Put one call of a map."""
-        self.put(Item(course, index, args))
+    def start(self, course: Course[Any], calls: list[tuple[int, tuple[Any, ...]]]) -> None:
+        """Put calls of a map, all or none."""
+        with self._lock:
+            if self._closed:
+                raise RuntimeError(SHUT_DOWN)
+            course.todo.extend(calls)
+            if not course.in_line:
+                course.in_line = True
+                self._jobs.append(course)
+            try:
+                self._call_for_jobs()
+            except RuntimeError:  # no thread to be had: who works already will come to it
+                if self._free == self.size:
+                    self.drop(course)
+                    raise
 
     def drop(self, course: Course[Any]) -> None:
         """Nobody waits for what is left of a map."""
         with self._lock:
-            kept = [job for job in self._jobs if job.course is not course]
-            if len(kept) < len(self._jobs):
-                self._jobs = deque(kept)
+            course.todo.clear()
+            if course.in_line:
+                course.in_line = False
+                with suppress(ValueError):
+                    self._jobs.remove(course)
+            self._rest()
 
     def portable(self, fn: Callable[..., Any]) -> Callable[..., Any]:
         """A function as the workers can call it: any."""
@@ -113,7 +126,12 @@ class Workers:
                 self._call_for_jobs()
             self._rest()
         for job in left:
-            job.drop()
+            if isinstance(job, Job):
+                job.drop()
+                continue
+            job.in_line, job.failed = False, True
+            while job.todo:
+                job.landed.send_nowait((job.todo.popleft()[0], CancelledError(), None))
 
     def abandon(self) -> None:
         """The end of the program need not wait for it."""
@@ -123,7 +141,8 @@ class Workers:
     def counts(self) -> tuple[int, int, bool]:
         """How many jobs run, how many wait, and whether it is shut down."""
         with self._lock:
-            return self.size - self._free, len(self._jobs), self._closed
+            waiting = sum(1 if isinstance(job, Job) else len(job.todo) for job in self._jobs)
+            return self.size - self._free, waiting, self._closed
 
     def is_idle(self) -> bool:
         with self._lock:
@@ -144,7 +163,8 @@ class Workers:
     def _aside(self) -> Generator[None]:
         with self._lock:
             self._free += 1
-            self._call_for_jobs()
+            with suppress(RuntimeError):  # no thread to be had: it waits without
+                self._call_for_jobs()
         try:
             yield
         finally:
@@ -152,7 +172,7 @@ class Workers:
             with self._lock:
                 self._free -= 1
 
-    def put(self, job: Job) -> None:
+    def put(self, job: Call) -> None:
         """Have it run."""
         with self._lock:
             if self._closed:
@@ -219,24 +239,62 @@ class Workers:
         """Run jobs in the slot that this worker has taken, until there are none."""
         try:
             while (job := self._next()) is not None:
-                rest = _run(job)
-                # It goes on elsewhere, and takes the slot with it.
-                if rest is not None and self._hand_over(job, rest) and not self._take_slot():
+                left = run(job) if isinstance(job, Job) else self._walk(*job)
+                # What is left goes on elsewhere, and takes the slot with it.
+                if left is not None and self._hand_over(*left) and not self._take_slot():
                     return
+                del job, left
         except BaseException:
             # A job called goexit(), which ends the goroutine it is called in: this one.
             self._give_slot()
             raise
 
-    def _next(self) -> Job | None:
+    def _next(self) -> Job | tuple[Course[Any], int, tuple[Any, ...]] | None:
+        """The next job, or call of a map; None if there is none, and then the slot is given up."""
         with self._lock:
-            if not self._jobs or self._free < 0:
-                self._give_slot()
+            while self._jobs and self._free >= 0:
+                job = self._jobs.popleft()
+                call: Job | tuple[Course[Any], int, tuple[Any, ...]] | None = None
+                if isinstance(job, Job):
+                    call = job
+                else:
+                    # Workers that are in the map already take its calls without asking here.
+                    with suppress(IndexError):
+                        call = (job, *job.todo.popleft())
+                    job.in_line = bool(job.todo)
+                    if job.in_line:
+                        self._jobs.append(job)
+                if call is not None:
+                    with suppress(RuntimeError):  # as in _give_slot
+                        self._call_for_jobs()
+                    return call
+            self._give_slot()
+            return None
+
+    def _walk(self, course: Course[Any], index: int, args: tuple[Any, ...]) -> Left | None:
+        """Make calls of a map, one after the other, as long as nobody else waits."""
+        fn, copy, land = course.fn, course.context.copy, course.landed.send_nowait
+        while True:
+            context = copy()
+            try:
+                value = context.run(fn, *args)
+            except GoExit:
+                land((index, None, None))
+                raise
+            except BaseException as error:
+                course.failed = True
+                land((index, below(error), None))
+            else:
+                if isinstance(value, CoroutineType):
+                    return Item(course, index, context), cast("Coroutine[Any, Any, Any]", value)
+                land((index, None, value))
+                del value
+            if self._free < 0 or len(self._jobs) > course.in_line:
                 return None
-            job = self._jobs.popleft()
-            with suppress(RuntimeError):  # as in _give_slot
-                self._call_for_jobs()
-            return job
+            try:
+                index, args = course.todo.popleft()
+            except IndexError:
+                return None
 
     def _hand_over(self, job: Job, rest: Coroutine[Any, Any, Any]) -> bool:
         try:
@@ -254,7 +312,7 @@ class Workers:
             job.finish(None)
             raise
         except BaseException as error:
-            job.fail(_below(error))
+            job.fail(below(error))
         else:
             job.finish(value)
         finally:
@@ -270,179 +328,6 @@ class Workers:
         self._free = self.size
         self._called = False
         self.room = Room(self.capacity)
-
-
-def _run(job: Job) -> Coroutine[Any, Any, Any] | None:
-    """Run a job. A coroutine that comes of it is what is left to do."""
-    if not job.begin():
-        return None
-    try:
-        value = job.context.run(job.fn, *job.args, **job.kwargs)
-    except GoExit:
-        job.finish(None)
-        raise
-    except BaseException as error:
-        job.fail(_below(error))
-    else:
-        if isinstance(value, CoroutineType):
-            return cast("Coroutine[Any, Any, Any]", value)
-        job.finish(value)
-    return None
-
-
-def _below(error: BaseException) -> BaseException:
-    """Its traceback without the frame of ours that caught it."""
-    return error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
-
-
-# ---------------------------------------------------------------------- jobs
-
-
-class Job:
-    """A function to call, and who is to hear what comes of it."""
-
-    __slots__ = ("args", "context", "course", "fn", "kwargs", "queued")
-
-    context: Context
-    fn: Callable[..., Any]
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    course: Course[Any] | None
-    #: Once it is, a worker will run it, or somebody drop it.
-    queued: bool
-
-    def begin(self) -> bool:
-        """False if nobody wants it any more."""
-        raise NotImplementedError
-
-    def finish(self, value: Any) -> None:
-        raise NotImplementedError
-
-    def fail(self, error: BaseException) -> None:
-        raise NotImplementedError
-
-    def drop(self) -> None:
-        """It will not be started."""
-        raise NotImplementedError
-
-
-class Call(Job):
-    """A job of `submit`."""
-
-    __slots__ = ("future", "room", "workers")
-
-    def __init__(
-        self,
-        workers: Workers,
-        fn: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> None:
-        self.context = copy_context()
-        self.fn, self.args, self.kwargs = fn, args, kwargs
-        self.course = None
-        self.queued = False
-        self.workers = workers
-        self.room = workers.room
-        self.future: Future[Any] = PoolFuture(workers)
-
-    def put(self) -> Future[Any]:
-        """It has a place in the room, and leaves it when it is over."""
-        self.workers.put(self)
-        return self.future
-
-    def begin(self) -> bool:
-        if self.future.set_running_or_notify_cancel():
-            return True
-        self.room.leave(self)
-        return False
-
-    # Who sees the end finds the room.
-
-    def finish(self, value: Any) -> None:
-        self.room.leave(self)
-        self.future.set_result(value)
-
-    def fail(self, error: BaseException) -> None:
-        self.room.leave(self)
-        self.future.set_exception(error)
-
-    def drop(self) -> None:
-        self.room.leave(self)
-        self.future.cancel()
-        self.future.set_running_or_notify_cancel()
-
-
-class Item(Job):
-    """One call of a map."""
-
-    __slots__ = ("index",)
-
-    course: Course[Any]
-
-    def __init__(self, course: Course[Any], index: int, args: tuple[Any, ...]) -> None:
-        self.context = course.context.copy()
-        self.fn, self.args, self.kwargs = course.fn, args, _NO_KEYWORDS
-        self.course = course  # pyright: ignore[reportIncompatibleVariableOverride]
-        self.queued = False
-        self.index = index
-
-    def begin(self) -> bool:
-        return not self.course.over
-
-    def finish(self, value: Any) -> None:
-        self.course.landed.send_nowait((self.index, None, value))
-
-    def fail(self, error: BaseException) -> None:
-        self.course.landed.send_nowait((self.index, error, None))
-
-    def drop(self) -> None:
-        self.fail(CancelledError())
-
-
-_NO_KEYWORDS: dict[str, Any] = {}
-
-
-class PoolFuture(Future[_T]):
-    """A future of a job of a pool.
-
-    It is waited for by way of a channel: there Ctrl-C gets through always. (A thread that is about
-    to sleep in a lock of Python's does not notice a signal that comes just then.)
-    """
-
-    def __init__(self, workers: Workers) -> None:
-        super().__init__()
-        self._workers = workers
-        self._landed: Chan[None] | None = None
-
-    def result(self, timeout: float | None = None) -> _T:
-        return super().result(self._wait(timeout))
-
-    def exception(self, timeout: float | None = None) -> BaseException | None:
-        return super().exception(self._wait(timeout))
-
-    def _wait(self, timeout: float | None) -> float | None:
-        """Wait until it is done, or for so long. What is left of the time, for who knows better."""
-        if self.done():
-            return timeout
-        landed = self._landed
-        if landed is None:
-            landed = Chan[None]()
-            self.add_done_callback(partial(_close, landed))
-            self._landed = landed  # now that it is sure to be closed
-        # Jobs of the same pool may wait for it.
-        with self._workers.aside():
-            try:
-                landed.recv_ok(timeout=timeout)
-            except TimeoutError:
-                return 0
-            except BlockingError:
-                return timeout  # the standard library's futures may block an event loop
-        return timeout
-
-
-def _close(landed: Chan[None], _: object) -> None:
-    landed.close()
 
 
 # ---------------------------------------------------------------------- the end of the program
