@@ -37,4 +37,7 @@ class Server:
 def serving(example: str, *args: str) -> Generator[Server]:
     # The limit counts from its start, and a whole file of tests may use it.
     with procs.Child(_SERVE, str(EXAMPLES / example), *args, limit=300) as child:
-        yield Server(child)
+        try:
+            yield Server(child)
+        finally:
+            child.signal(signal.SIGTERM)  # if a failed test left it running
