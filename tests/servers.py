@@ -7,8 +7,10 @@ CI that skipped it would say nothing.
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -32,7 +34,12 @@ def find(program: str, *folders: str) -> Path:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that stays free until it is used, also between two uses.
+
+    Not one of those that the system itself gives to clients, as port 0 would.
+    """
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

@@ -125,14 +125,15 @@ def test_a_name_that_is_taken(browser: Browser, server: Server) -> None:
 def test_a_server_that_comes_back(browser: Browser) -> None:
     """The page says so, and goes on where it was."""
     problems: list[str] = []
-    with serving("chat/server.py", "--port", "0") as server:
+    port = str(servers.free_port())
+    with serving("chat/server.py", "--port", port) as server:
         ada = enter(browser, server, "ada", problems)
         ada.get_by_label("Join or open a room").fill("machines")
         ada.keyboard.press("Enter")
         expect(ada.get_by_role("heading", name="#machines")).to_be_visible()
         server.stop()
         expect(ada.locator("#banner")).to_contain_text("Trying again")
-    with serving("chat/server.py", "--port", server.port) as server:
+    with serving("chat/server.py", "--port", port) as server:
         expect(ada.locator("#banner")).to_be_hidden()
         say(ada, "Still here.")
         expect(ada.locator("#log .text")).to_have_text("Still here.")
