@@ -113,16 +113,20 @@ class Pool(Executor):
         workers = self._workers
         call = workers.call(fn, args, kwargs)
         try:
-            # A worker that waited for a place would be one of those who are to make one.
-            if not workers.room.take(call, beyond=workers.is_here()):
+            if not call.try_put():
                 self._wait_for_room(call)
-            return call.put()
+                call.put()
+            return call.future
         except BaseException:
             if not call.queued:
                 workers.room.leave(call)
             raise
 
     def _wait_for_room(self, call: object) -> None:
+        if self._workers.is_here():
+            # A worker that waited for a place would be one of those who are to make one.
+            self._workers.room.take_beyond(call)
+            return
         try:
             self._workers.room.wait(call)
         except BlockingError:
@@ -160,9 +164,10 @@ class Pool(Executor):
         workers = self._workers
         call = workers.call(fn, args, kwargs)
         try:
-            if not workers.room.take(call):
+            if not call.try_put():
                 await workers.room.await_(call)
-            return call.put()
+                call.put()
+            return call.future
         except BaseException:
             if not call.queued:
                 workers.room.leave(call)

@@ -25,7 +25,9 @@ _T = TypeVar("_T")
 class Loan:
     """A job of `submit`."""
 
-    __slots__ = ("args", "fn", "pool", "queued")
+    __slots__ = ("args", "fn", "future", "pool", "queued")
+
+    future: Future[Any]
 
     def __init__(self, pool: Borrowed, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
         self.pool = pool
@@ -33,11 +35,17 @@ class Loan:
         #: Once it is, its future tells of its end.
         self.queued = False
 
-    def put(self) -> Future[Any]:
+    def try_put(self) -> bool:
+        """Take a place in the room, and run; False if there is none."""
+        if not self.pool.try_take(self):
+            return False
+        self.put()
+        return True
+
+    def put(self) -> None:
         """It has a place in the room, and leaves it when it is over."""
-        future = self.pool.give(self.fn, self.args, self._leave)
+        self.future = self.pool.give(self.fn, self.args, self._leave)
         self.queued = True
-        return future
 
     def _leave(self, _: object) -> None:
         self.pool.room.leave(self)
@@ -51,8 +59,6 @@ class Borrowed:
         self.size = size
         #: How many jobs run and wait before `submit` waits.
         self.capacity = size + waiting
-        #: For the jobs of `submit` that are not over.
-        self.room = Room(self.capacity)
         # Its workers are threads that share our memory: jobs may have our contextvars, and a
         # chunk of a map gains nothing there. InterpreterPoolExecutor is a ThreadPoolExecutor, too.
         interpreters = getattr(concurrent.futures, "InterpreterPoolExecutor", ())
@@ -61,6 +67,8 @@ class Borrowed:
         )
         # Guards what follows. Reentrant: the collector and signal handlers may submit.
         self._lock = threading.RLock()
+        #: For the jobs of `submit` that are not over.
+        self.room = Room(self.capacity, self._lock)
         self._under_way: dict[object, Future[Any] | None] = {}
         self._closed = False
         #: Closed when it is shut down and nothing is left.
@@ -73,6 +81,10 @@ class Borrowed:
             # Not as keywords: some executors have keywords of their own.
             fn = partial(fn, **kwargs)
         return Loan(self, partial(copy_context().run, fn) if self.local else fn, args)
+
+    def try_take(self, call: Loan) -> bool:
+        with self._lock:
+            return self._closed or self.room.take(call)
 
     def start(self, course: Course[Any], calls: list[tuple[int, tuple[Any, ...]]]) -> None:
         """Give it calls of a map, or chunks of calls. Where it refuses one, that is its result."""

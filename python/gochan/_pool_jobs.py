@@ -96,10 +96,13 @@ class Call(Job):
         self.future = future
         future.workers = workers
 
-    def put(self) -> Future[Any]:
+    def try_put(self) -> bool:
+        """Take a place in the room, and run; False if there is none."""
+        return self.workers.try_put(self)
+
+    def put(self) -> None:
         """It has a place in the room, and leaves it when it is over."""
         self.workers.put(self)
-        return self.future
 
     def begin(self) -> bool:
         if self.future.set_running_or_notify_cancel():

@@ -139,15 +139,17 @@ class Course(Generic[_T]):
 
     def store(self, landed: list[Landed]) -> None:
         """Put what has landed where it is given from."""
+        ready, early, ordered, index = self.ready, self._early, self._ordered, self._next
         for result in landed:
-            if self._ordered and result[0] != self._next:
-                self._early[result[0]] = result
+            if ordered and result[0] != index:
+                early[result[0]] = result
                 continue
-            self.ready.append(result)
-            self._next += 1
-            while self._early and self._next in self._early:
-                self.ready.append(self._early.pop(self._next))
-                self._next += 1
+            ready.append(result)
+            index += 1
+            while early and index in early:
+                ready.append(early.pop(index))
+                index += 1
+        self._next = index
 
     @property
     def most(self) -> int:
@@ -185,14 +187,14 @@ def _results(course: Course[_T], timeout: float | None) -> Generator[Any]:
     deadline = None if timeout is None else time.monotonic() + timeout
     try:
         yield None
-        ready = course.ready
+        ready, in_chunks = course.ready, course.chunk > 1
         while True:
             while ready:
                 _, error, value = ready.popleft()
                 course.out -= 1
                 if error is not None:
                     raise error
-                if course.chunk > 1:
+                if in_chunks:
                     *rest, value = value
                     yield from rest
                 # Before it is given, so that workers do something while the caller does.

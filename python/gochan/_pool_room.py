@@ -7,10 +7,13 @@ exception that breaks in anywhere, as Ctrl-C does, loses none: whoever cleans up
 
 from __future__ import annotations
 
-import threading
 from collections import deque
+from typing import TYPE_CHECKING
 
 from gochan._gochan import Chan
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
 
 SHUT_DOWN = "cannot schedule new futures after shutdown"
 
@@ -18,24 +21,27 @@ SHUT_DOWN = "cannot schedule new futures after shutdown"
 class Room:
     """So many places, first come first served."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, lock: AbstractContextManager[object]) -> None:
         self._size = size
-        # Guards what follows. Reentrant: a signal handler, or what the collector finalizes, may
-        # submit in the middle.
-        self._lock = threading.RLock()
+        #: Guards what follows, and may guard more. It is reentrant.
+        self._lock = lock
         #: Jobs, and the turns of those who waited and have not come for their place yet.
         self._held: set[object] = set()
         #: Who waits, each with a channel that is closed when it is their turn, or all is over.
         self._line: deque[Chan[None]] = deque()
         self._closed = False
 
-    def take(self, job: object, beyond: bool = False) -> bool:
-        """Take a place if there is one and nobody waits. `beyond`: or if there is none."""
+    def take(self, job: object) -> bool:
+        """Take a place if there is one and nobody waits. The lock is held."""
+        if self._line or len(self._held) >= self._size:
+            return False
+        self._held.add(job)
+        return True
+
+    def take_beyond(self, job: object) -> None:
+        """Take one more than there are."""
         with self._lock:
-            if not beyond and (self._line or len(self._held) >= self._size):
-                return False
             self._held.add(job)
-            return True
 
     def wait(self, job: object) -> None:
         """Take a place; wait for it.
@@ -67,7 +73,8 @@ class Room:
     def leave(self, job: object) -> None:
         with self._lock:
             self._held.discard(job)
-            self._call()
+            if self._line:
+                self._call()
 
     def close(self) -> None:
         """Nobody waits any more."""

@@ -63,10 +63,10 @@ class Workers:
         self.size = size
         #: How many jobs run and wait before `submit` waits.
         self.capacity = size + waiting
-        #: For the jobs of `submit` that are not over.
-        self.room = Room(self.capacity)
         # Reentrant: a signal handler, or what the collector finalizes, may submit in the middle.
         self._lock = threading.RLock()
+        #: For the jobs of `submit` that are not over.
+        self.room = Room(self.capacity, self._lock)
         # A map stands in it once, for all its calls that wait.
         self._jobs: deque[Job | Course[Any]] = deque()
         self._free = size
@@ -172,8 +172,16 @@ class Workers:
             with self._lock:
                 self._free -= 1
 
+    def try_put(self, job: Call) -> bool:
+        """Have it run, if there is a place for it."""
+        with self._lock:
+            if not self._closed and not self.room.take(job):
+                return False
+            self.put(job)
+            return True
+
     def put(self, job: Call) -> None:
-        """Have it run."""
+        """Have it run. It has a place."""
         with self._lock:
             if self._closed:
                 raise RuntimeError(SHUT_DOWN)
@@ -230,9 +238,10 @@ class Workers:
     def _give_slot(self) -> None:
         with self._lock:
             self._free += 1
-            # While the interpreter exits no goroutine is started any more, and no job.
-            with suppress(RuntimeError):
-                self._call_for_jobs()
+            if self._jobs:
+                # While the interpreter exits no goroutine is started any more, and no job.
+                with suppress(RuntimeError):
+                    self._call_for_jobs()
             self._rest()
 
     def _serve(self) -> None:
@@ -265,8 +274,9 @@ class Workers:
                     if job.in_line:
                         self._jobs.append(job)
                 if call is not None:
-                    with suppress(RuntimeError):  # as in _give_slot
-                        self._call_for_jobs()
+                    if self._jobs and self._free > 0:
+                        with suppress(RuntimeError):  # as in _give_slot
+                            self._call_for_jobs()
                     return call
             self._give_slot()
             return None
@@ -327,7 +337,7 @@ class Workers:
         self._jobs.clear()
         self._free = self.size
         self._called = False
-        self.room = Room(self.capacity)
+        self.room = Room(self.capacity, self._lock)
 
 
 # ---------------------------------------------------------------------- the end of the program
