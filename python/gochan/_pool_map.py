@@ -313,7 +313,9 @@ class AsyncResults(AsyncIterator[_T]):
         self._course.close()
 
     def __del__(self) -> None:
-        self._course.close()
+        # A Ctrl-C may have come before there was one.
+        if (course := getattr(self, "_course", None)) is not None:
+            course.close()
 
     def __bool__(self) -> bool:
         return True
