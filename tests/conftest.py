@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import sys
 from collections.abc import Callable, Iterator
 
@@ -33,6 +34,9 @@ def _loop_hosts() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
 LOOPS = _loop_hosts()
 # "goroutine": the body is a goroutine. "run": it is the main goroutine, on the main thread.
 HOSTS = ["thread", "main", *LOOPS, "goroutine", "run"]
+# Fewer of them, for a shorter run: GOCHAN_HOSTS=main,asyncio,goroutine
+if _wanted := os.environ.get("GOCHAN_HOSTS"):
+    HOSTS = _wanted.split(",")
 # Every kind of waiter meets every kind of waker. "same" is the body's own host: its own loop, or
 # more threads, or more goroutines. "loop", "thread" and "goroutine" are elsewhere in the process.
 PAIRS = [(name, "same") for name in HOSTS]
@@ -42,6 +46,7 @@ LOOPS_ELSEWHERE = ("thread", "asyncio", "goroutine")
 PAIRS += [(name, f"{loop} elsewhere") for name in LOOPS_ELSEWHERE for loop in LOOPS]
 if "uvloop" in LOOPS:
     PAIRS += [(name, "uvloop elsewhere") for name in ("main", "uvloop")]
+PAIRS = [(name, other) for name, other in PAIRS if name in HOSTS]
 
 
 def make_host(name: str) -> Host:
