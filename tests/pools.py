@@ -46,6 +46,11 @@ def when_first(gate: str, value: int) -> int:
     return value
 
 
+def when_even(gate: str, value: int) -> int:
+    """The even ones are held back until somebody else opens the gate."""
+    return when(gate, value) if value % 2 == 0 else value
+
+
 async def double(n: int) -> int:
     return 2 * n
 

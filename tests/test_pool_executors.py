@@ -19,7 +19,7 @@ import pytest
 import typetools
 from gochan import Pool
 from parking import wait_blocked, wait_until
-from pools import Counting, double, fail_at, keyed, pid, square, when, when_first
+from pools import Counting, double, fail_at, keyed, pid, square, when, when_even, when_first
 
 WORKERS = 2
 
@@ -115,10 +115,12 @@ def check_map_in_order(pool: Pool, executor: Executor | None, tmp_path: Path) ->
 
 
 def check_map_as_they_come(pool: Pool, executor: Executor | None, tmp_path: Path) -> None:
-    gates = [str(tmp_path / "gate")] * 4
-    results = list(pool.map(when_first, gates, range(4), ordered=False))
-    assert sorted(results) == [0, 1, 2, 3]
-    assert results[0] != 0, "the first was held back until another had ended"
+    gate = tmp_path / "gate"
+    results = pool.map(when_even, [str(gate)] * 4, range(4), ordered=False)
+    early = next(results)
+    assert early == 1, "the first was held back, and then there was one worker for it"
+    gate.touch()
+    assert sorted([early, *results]) == [0, 1, 2, 3]
 
 
 def check_map_takes_no_more_than_its_buffer(

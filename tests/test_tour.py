@@ -50,7 +50,8 @@ def reply(asked):
 try:
     for wait in ("recv()", "send(1)"):
         cell = f"import gochan; print('waiting', flush=True); gochan.Chan().{wait}"
-        asked = client.execute(cell)
+        # After an error a kernel aborts what comes too soon, unless it is told not to.
+        asked = client.execute(cell, stop_on_error=False)
         while client.get_iopub_msg(timeout=60)["msg_type"] != "stream":
             pass
         manager.interrupt_kernel()

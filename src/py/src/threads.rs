@@ -211,11 +211,18 @@ fn idle(py: Python<'_>, held: Option<(Permit, RunnerId)>) -> Option<Order> {
     announce::detach_for(py, || wait_for_order(&seat, world), is_wanted_for)
 }
 
+/// A timer that is due so soon keeps a thread from looking out for other work.
+const SOON: Duration = Duration::from_micros(500);
+
 /// Detached.
 fn wait_for_order(seat: &Arc<Seat<Order>>, world: &World) -> Option<Order> {
     let seats = &world.seats;
     deferred::flush();
-    seat.parker.poll();
+    // With a timer due that soon it is the clock that calls next, most likely, and the monitor hears it: to look out for that here
+    // would burn a processor between any two of many deadlines.
+    if world.timers.earliest() > Monotonic.now().saturating_add(SOON) {
+        seat.parker.poll();
+    }
     loop {
         if let Some(order) = seat.take_order() {
             return Some(order);
