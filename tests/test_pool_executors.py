@@ -90,7 +90,8 @@ def check_submit_is_held_back_while_the_queue_is_full(
     late.start()
     wait_blocked(late)
     assert len(futures) == WORKERS + 1
-    assert "workers=2 active=2 queued=1 open" in repr(pool)
+    # The second worker may still be on its way.
+    wait_until(lambda: "workers=2 active=2 queued=1 open" in repr(pool), "two to run, one to wait")
     gate.touch()
     late.join()
     assert [f.result() for f in futures] == [0, 1, 2, 25]
