@@ -22,6 +22,8 @@ from traitlets.config import Config
 
 notebook = nbformat.read(sys.argv[1], as_version=4)
 with tempfile.TemporaryDirectory() as os.environ["JUPYTER_RUNTIME_DIR"]:
+    # The sockets have the same names in each run, and are made here.
+    os.chdir(os.environ["JUPYTER_RUNTIME_DIR"])
     config = Config(ConnectionFileMixin={"transport": "ipc"})  # no port is opened
     NotebookClient(notebook, timeout=60, kernel_name="python3", config=config).execute()
 print(json.dumps([cell.get("outputs", []) for cell in notebook.cells]))
@@ -33,6 +35,7 @@ from jupyter_client.manager import KernelManager
 
 runtime = tempfile.TemporaryDirectory()
 os.environ["JUPYTER_RUNTIME_DIR"] = runtime.name
+os.chdir(runtime.name)  # the sockets have the same names in each run, and are made here
 manager = KernelManager(kernel_name="python3", transport="ipc")
 manager.start_kernel()
 client = manager.blocking_client()
