@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gochan import Chan, Cond, Mutex, RWMutex, Semaphore, aselect, go, run, sending
+from gochan import Chan, Cond, Group, Mutex, RWMutex, Semaphore, aselect, go, run, sending
 from holding import waiting
 from parking import wait_blocked, wait_until, wait_waiting
 from scheduler import beside, under_a_deadline
@@ -102,6 +102,22 @@ def permits() -> Scene:
     return Scene(wait, lambda: waiting(sem) == 1, lambda: sem.release(2), back)
 
 
+def place() -> Scene:
+    """In a group: a call that had to wait for its turn never begins, and the next one may."""
+    group, gate = Group(limit=1), Chan[int]()
+    # Of no run(): it is here before, and ends after.
+    beside(group.go, gate.recv).result(PATIENCE)
+
+    async def wait() -> None:
+        await group.ago(len, "")
+
+    def back() -> None:
+        wait_until(lambda: group.try_go(len, ""), "the place")
+        group.wait(timeout=PATIENCE)
+
+    return Scene(wait, lambda: "queued=1" in repr(group), lambda: gate.send(1), back)
+
+
 def signal() -> Scene:
     cond = Cond()
 
@@ -127,7 +143,7 @@ def signal() -> Scene:
 
 @pytest.mark.parametrize(
     "make",
-    [value, selected_value, call_to_a_mutex, lock, permits, signal],
+    [value, selected_value, call_to_a_mutex, lock, permits, place, signal],
     ids=lambda f: f.__name__,
 )
 def test_it_goes_back(make: Callable[[], Scene]) -> None:

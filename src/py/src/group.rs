@@ -131,11 +131,10 @@ impl Group {
     /// One that was counted has ended; the end is on its handle.
     pub fn ended(slf: &Bound<'_, Self>, failed: Option<&Bound<'_, Goroutine>>) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
-        if let Some(goroutine) = failed {
-            this.fails(goroutine)?;
-        }
+        // Whatever becomes of the context: nobody is to wait for a place or an end that has come.
+        let cancelled = failed.map_or(Ok(()), |goroutine| this.fails(goroutine));
         this.gives_slot();
-        this.takes_one(py)
+        this.takes_one(py).and(cancelled)
     }
 
     fn fails(&self, goroutine: &Bound<'_, Goroutine>) -> PyResult<()> {
@@ -250,8 +249,7 @@ impl Group {
 
     fn wait_step(slf: &Bound<'_, Self>, body_failed: bool) -> Operation {
         let group = slf.clone().unbind();
-        let leaving = body_failed;
-        Operation::Group(Box::new(Step::Wait { group, leaving }))
+        Operation::Group(Box::new(Step::Wait { group, body_failed }))
     }
 
     /// What leaving a `with` block does: `None` when that is not to wait.

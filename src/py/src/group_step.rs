@@ -64,8 +64,8 @@ pub enum Step {
     Go { group: Py<Group>, call: Option<Call> },
     Wait {
         group: Py<Group>,
-        /// A `with` block whose body has failed: then only that is raised.
-        leaving: bool,
+        /// Of the `with` block that it leaves: then only that error is raised.
+        body_failed: bool,
     },
     /// Leaving a `with` block: as `Wait`, but an error that ends the wait ends the group's context too, as one in the body does.
     Leave { group: Py<Group> },
@@ -96,7 +96,7 @@ impl Step {
                 };
                 Group::start(group, call).map(|goroutine| goroutine.into_any().unbind())
             }
-            Self::Wait { group, leaving } => Group::over(group.bind(py), *leaving),
+            Self::Wait { group, body_failed } => Group::over(group.bind(py), *body_failed),
             Self::Leave { group } => Group::over(group.bind(py), false),
         }
     }
@@ -183,10 +183,13 @@ impl Step {
     pub fn names(&self) -> (&'static str, &'static str) {
         match self {
             Self::Go { .. } => ("Group.go()", "Group.ago()"),
-            Self::Wait { leaving: false, .. } => ("Group.wait()", "Group.__await__()"),
-            Self::Wait { leaving: true, .. } | Self::Leave { .. } => {
-                ("leaving `with group`", "leaving `async with group`")
+            Self::Wait {
+                body_failed: false, ..
+            } => ("Group.wait()", "Group.__await__()"),
+            Self::Wait {
+                body_failed: true, ..
             }
+            | Self::Leave { .. } => ("leaving `with group`", "leaving `async with group`"),
         }
     }
 
