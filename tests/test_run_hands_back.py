@@ -115,7 +115,12 @@ def place() -> Scene:
         wait_until(lambda: group.try_go(len, ""), "the place")
         group.wait(timeout=PATIENCE)
 
-    return Scene(wait, lambda: "queued=1" in repr(group), lambda: gate.send(1), back)
+    def give() -> None:
+        gate.send(1)
+        while "queued=1" in repr(group):
+            pass  # without giving way: it is to have its place, and not to run
+
+    return Scene(wait, lambda: "queued=1" in repr(group), give, back)
 
 
 def signal() -> Scene:
