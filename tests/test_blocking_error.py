@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -319,6 +321,25 @@ print(space["mixed"])
         file=tmp_path / "cells.py",
     )
     assert finished.ok().splitlines() == ["1 2 [3]", "[4, 5]"]
+
+
+class Interrupted(ModuleType):
+    """As the module IPython, which looks for a name when it is asked for it. Ctrl-C comes then."""
+
+    def __getattr__(self, name: str) -> object:
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_while_it_looks_for_ipython_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "IPython", Interrupted("IPython"))
+    ch: Chan[int] = Chan()
+
+    async def main() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            ch.recv()
+
+    asyncio.run(main())
+    assert parked(ch) == (0, 0)
 
 
 def test_a_blocked_cell_can_be_interrupted(tmp_path: Any) -> None:

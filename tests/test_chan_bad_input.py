@@ -52,6 +52,14 @@ def test_capacity_of_no_use(capacity: int) -> None:
         Chan[int](capacity=capacity)
 
 
+def test_a_number_too_long_to_print() -> None:
+    """Python refuses to write it out, which must not become "Exception ignored" on stderr."""
+    with pytest.raises(ValueError, match="not a number too long to print"):
+        Chan(10**5_000)
+    with pytest.raises(ValueError, match="not a number too long to print"):
+        Chan[int]().recv_many(-(10**5_000))
+
+
 @pytest.mark.parametrize("capacity", NO_INT, ids=label)
 def test_capacity_of_another_type(capacity: Any) -> None:
     with pytest.raises(TypeError, match="capacity"):

@@ -50,6 +50,26 @@ def test_the_name_is_the_functions_with_the_id() -> None:
     assert go(Worker()).name.rpartition("-")[0] != ""
 
 
+def test_ctrl_c_while_it_asks_for_the_name_is_not_lost() -> None:
+    class Named:
+        """A callable that computes its attributes, and is interrupted while it does."""
+
+        def __getattr__(self, name: str) -> object:
+            if name == "__qualname__":
+                raise KeyboardInterrupt
+            raise AttributeError(name)
+
+        def __call__(self) -> None: ...
+
+    def name() -> None:
+        """The interrupt comes out of this, or of what the main thread runs next."""
+        assert go(Named()).name
+        wait_until(lambda: False, "Ctrl-C")
+
+    with pytest.raises(KeyboardInterrupt):
+        name()
+
+
 def test_handles_are_made_by_go_alone() -> None:
     with pytest.raises(TypeError):
         Goroutine()  # type: ignore[call-arg]

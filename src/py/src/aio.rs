@@ -11,6 +11,7 @@ use crate::guard;
 use crate::limit::Limit;
 use crate::operation::Operation;
 use crate::spawn;
+use crate::text;
 use crate::value::Value;
 use crate::wake::ChanCore;
 use gochan_core::sys::Arc;
@@ -40,7 +41,7 @@ pub fn aio<'py>(awaitable: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Awaitable>
             .call_method1("isawaitable", (awaitable,))?
             .is_truthy()?;
     if !is_awaitable {
-        let kind = awaitable.get_type().name()?;
+        let kind = text::type_name(awaitable);
         return Err(PyTypeError::new_err(format!(
             "aio() needs something to await, a coroutine or a future of asyncio, not {kind}"
         )));

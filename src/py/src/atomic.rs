@@ -4,6 +4,7 @@
 
 use crate::chan::as_int;
 use crate::gc::visit_value;
+use crate::text;
 use crate::value::Value;
 use gochan_core::lock::{Lock, Rank};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -26,15 +27,16 @@ impl<'py> FromPyObject<'_, 'py> for Word {
 
     fn extract(given: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         let Some(int) = as_int(&given)? else {
-            let kind = given.get_type().name()?;
+            let kind = text::type_name(&given);
             return Err(PyTypeError::new_err(format!(
                 "AtomicInt needs an int, not {kind}"
             )));
         };
-        int.extract::<i64>().map(Self).map_err(|_| {
-            PyValueError::new_err(format!(
-                "AtomicInt holds 64 bits with a sign, which {int} does not fit"
-            ))
+        int.extract::<i64>().map(Self).or_else(|_| {
+            Err(PyValueError::new_err(format!(
+                "AtomicInt holds 64 bits with a sign, which {} does not fit",
+                text::number(&int)?
+            )))
         })
     }
 }
@@ -113,7 +115,7 @@ impl<'py> FromPyObject<'_, 'py> for Flag {
     fn extract(given: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         given.cast::<pyo3::types::PyBool>().map_or_else(
             |_| {
-                let kind = crate::goroutine::type_name(&given);
+                let kind = text::type_name(&given);
                 Err(PyTypeError::new_err(format!(
                     "AtomicBool needs a bool, not {kind}"
                 )))
@@ -249,7 +251,7 @@ impl AtomicRef {
 
     /// The kind of the object only: its own repr may run anything.
     fn __repr__(slf: &Bound<'_, Self>) -> String {
-        let kind = crate::goroutine::type_name(slf.get().load(slf.py()).bind(slf.py()));
+        let kind = text::type_name(slf.get().load(slf.py()).bind(slf.py()));
         format!("<gochan.AtomicRef at {:#x} of {kind}>", slf.as_ptr().addr())
     }
 

@@ -19,6 +19,7 @@ use crate::gc;
 use crate::html;
 use crate::limit::Limit;
 use crate::operation::{self, Face, Operation};
+use crate::text;
 use crate::value::{Ref, Value};
 use crate::wake::ChanCore;
 use gochan_core::error::{TryRecvError, TrySendError};
@@ -80,10 +81,7 @@ impl ChanBase {
 
     /// For messages and `repr`; runs no Python of the user's.
     pub fn describe(slf: &Bound<'_, Self>) -> String {
-        let name = slf
-            .get_type()
-            .name()
-            .map_or_else(|_| "Chan".into(), |name| name.to_string());
+        let name = text::type_name(slf);
         let core = slf.get().core();
         let (receivers, senders) = core.parked();
         let state = if core.is_closed() { "closed" } else { "open" };
@@ -121,7 +119,7 @@ impl ChanBase {
             ("receivers waiting", receivers.to_string()),
             ("senders waiting", senders.to_string()),
         ];
-        let title = format!("{}, {state}", slf.get_type().name()?);
+        let title = format!("{}, {state}", text::type_name(slf));
         html::table(slf.py(), &title, rows, Some((len as u64, cap as u64)))
     }
 
@@ -167,7 +165,7 @@ impl ChanBase {
     }
 
     fn __reduce__(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let name = slf.get_type().name()?;
+        let name = text::type_name(slf);
         Err(PyTypeError::new_err(format!(
             "cannot copy or pickle a {name}: a channel is one place that many share; pass the object itself"
         )))
@@ -201,7 +199,7 @@ impl<'py> FromPyObject<'_, 'py> for Capacity {
 
     fn extract(given: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         let Some(int) = as_int(&given)? else {
-            let kind = given.get_type().name()?;
+            let kind = text::type_name(&given);
             return Err(PyTypeError::new_err(format!(
                 "Chan(): capacity must be an int, not {kind}"
             )));
@@ -210,11 +208,15 @@ impl<'py> FromPyObject<'_, 'py> for Capacity {
             .extract::<usize>()
             .ok()
             .filter(|&capacity| capacity <= MAX_CAPACITY);
-        fits.map(Self).ok_or_else(|| {
-            PyValueError::new_err(format!(
-                "Chan(): capacity must be between 0 and {MAX_CAPACITY}, not {int}"
-            ))
-        })
+        fits.map_or_else(
+            || {
+                Err(PyValueError::new_err(format!(
+                    "Chan(): capacity must be between 0 and {MAX_CAPACITY}, not {}",
+                    text::number(&int)?
+                )))
+            },
+            |capacity| Ok(Self(capacity)),
+        )
     }
 }
 
@@ -234,7 +236,7 @@ fn construct(class: &Bound<'_, PyType>, view: &str) -> PyResult<ChanBase> {
     if chan_type::is_chan(class)? {
         return Ok(ChanBase::owning());
     }
-    let name = class.name()?;
+    let name = text::of(&class.name()?);
     Err(PyTypeError::new_err(format!(
         "{name} cannot be created by itself: make a Chan and take its .{view}"
     )))
@@ -529,14 +531,15 @@ impl RecvChan {
 /// How many values `recv_many` takes at most.
 fn many(limit: &Bound<'_, PyAny>, operation: &str) -> PyResult<u32> {
     let Some(int) = as_int(limit)? else {
-        let kind = limit.get_type().name()?;
+        let kind = text::type_name(limit);
         return Err(PyTypeError::new_err(format!(
             "{operation}: limit must be an int, not {kind}"
         )));
     };
     if int.lt(1)? {
         return Err(PyValueError::new_err(format!(
-            "{operation}: limit must be at least 1, not {int}"
+            "{operation}: limit must be at least 1, not {}",
+            text::number(&int)?
         )));
     }
     // No list is longer.

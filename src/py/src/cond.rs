@@ -7,6 +7,7 @@ use crate::gc;
 use crate::limit::Limit;
 use crate::mutex::Mutex;
 use crate::operation::Operation;
+use crate::text;
 use crate::wake::CondCore;
 use gochan_core::sys::Arc;
 use pyo3::exceptions::PyTypeError;
@@ -53,7 +54,7 @@ impl Cond {
         let lock = match lock {
             None => py.get_type::<Mutex>().call0()?.cast_into::<Mutex>()?,
             Some(lock) => lock.cast::<Mutex>().cloned().map_err(|_| {
-                let kind = crate::goroutine::type_name(lock);
+                let kind = text::type_name(lock);
                 PyTypeError::new_err(format!(
                     "Cond(): lock must be a Mutex, an RWMutex or its reader, not {kind}"
                 ))

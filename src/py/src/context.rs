@@ -14,12 +14,12 @@ use crate::context_ask as ask;
 use crate::context_node::{self as node, Cause, Link};
 use crate::coroutine;
 use crate::gc::visit_value;
-use crate::goroutine::type_name;
 use crate::guard;
 use crate::html;
 use crate::limit::Limit;
 use crate::operation::{Face, Operation};
 use crate::signals;
+use crate::text;
 use crate::value::{Ref, Value};
 use crate::wake::ChanCore;
 use gochan_core::context::Reason;
@@ -174,23 +174,23 @@ impl Context {
 
     fn __repr__(slf: &Bound<'_, Self>) -> String {
         match slf.get().kind() {
-            Kind::Subclass => format!("<{} at {:#x}>", type_name(slf), slf.as_ptr().addr()),
+            Kind::Subclass => format!("<{} at {:#x}>", text::type_name(slf), slf.as_ptr().addr()),
             _ => ask::name(slf),
         }
     }
 
     fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let text = |object: Bound<'py, PyAny>| object.repr().map(|text| text.to_string());
+        let shown = |object: Bound<'py, PyAny>| object.repr().map(|repr| text::of(&repr));
         let mut rows = vec![("context", Self::__repr__(slf))];
         // By the attributes, as a user's class defines them.
         let err = slf.getattr(intern!(py, "err"))?;
         let state = if err.is_none() { "not done" } else { "done" };
         if !err.is_none() {
             let cause = slf.getattr(intern!(py, "cause"))?;
-            rows.push(("ended by", text(err.clone())?));
+            rows.push(("ended by", shown(err.clone())?));
             if !cause.is_none() && !cause.is(&err) {
-                rows.push(("cause", text(cause)?));
+                rows.push(("cause", shown(cause)?));
             }
         }
         if let Ok(deadline) = slf.getattr(intern!(py, "deadline"))?.extract::<f64>() {
@@ -204,13 +204,13 @@ impl Context {
                 },
             ));
         }
-        html::table(py, &format!("{}, {state}", type_name(slf)), rows, None)
+        html::table(py, &format!("{}, {state}", text::type_name(slf)), rows, None)
     }
 
     fn __reduce__(slf: &Bound<'_, Self>) -> PyResult<()> {
         Err(PyTypeError::new_err(format!(
             "cannot copy or pickle a {}: it is one place that many watch; pass the object itself",
-            type_name(slf)
+            text::type_name(slf)
         )))
     }
 
@@ -307,7 +307,7 @@ pub fn check_key(key: &Bound<'_, PyAny>, who: &str) -> PyResult<()> {
     key.hash().map(drop).map_err(|error| {
         let refused = PyTypeError::new_err(format!(
             "{who}: the key must be hashable, which this {} is not",
-            type_name(key)
+            text::type_name(key)
         ));
         refused.set_cause(key.py(), Some(error));
         refused
@@ -374,7 +374,7 @@ pub fn checked_cause(cause: Option<Bound<'_, PyAny>>, who: &str) -> PyResult<Opt
         Some(cause) if cause.is_instance_of::<PyBaseException>() => Ok(Some(Cause::new(cause))),
         Some(other) => Err(PyTypeError::new_err(format!(
             "{who}: the cause must be an exception (an instance, not a class) or None, not {}",
-            type_name(&other)
+            text::type_name(&other)
         ))),
     }
 }

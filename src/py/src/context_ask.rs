@@ -7,8 +7,8 @@ use crate::chan::{ChanBase, RecvChan};
 use crate::context::{Context, Kind};
 use crate::context_node::{self as node, Link};
 use crate::context_parent as parents;
-use crate::goroutine::type_name;
 use crate::guard;
+use crate::text;
 use crate::wake::ChanCore;
 use gochan_core::clock::{Clock, Monotonic};
 use gochan_core::context::Reason;
@@ -157,8 +157,8 @@ pub fn raised(ctx: &Bound<'_, PyAny>) -> PyResult<Option<PyErr>> {
             if !err.is_instance_of::<PyBaseException>() {
                 return Err(PyTypeError::new_err(format!(
                     "the `err` of {} must be an exception or None, not {}",
-                    type_name(&foreign),
-                    type_name(&err)
+                    text::type_name(&foreign),
+                    text::type_name(&err)
                 )));
             }
             let Some(reason) = node::reason_of(&err) else {
@@ -225,7 +225,7 @@ pub fn name(ctx: &Bound<'_, PyAny>) -> String {
         };
         ctx = parent;
     }
-    parts.push(type_name(&ctx));
+    parts.push(text::type_name(&ctx));
     join(parts, by_signals)
 }
 
@@ -242,7 +242,7 @@ fn in_short(object: &Bound<'_, PyAny>) -> String {
     match object.cast::<PyString>() {
         Ok(text) => text.to_string_lossy().into_owned(),
         Err(_) if object.is_none() => "None".into(),
-        Err(_) => type_name(object),
+        Err(_) => text::type_name(object),
     }
 }
 

@@ -5,9 +5,9 @@ use crate::context_ask as ask;
 use crate::context_node::{self as node, AtEnd, Cause, ContextNode, Deadline, Link};
 use crate::context_parent::{self as parents, Source};
 use crate::gc::visit_value;
-use crate::goroutine::type_name;
 use crate::limit;
 use crate::spawn::Origin;
+use crate::text;
 use crate::value::Value;
 use gochan_core::clock::{Clock, Instant, Monotonic};
 use gochan_core::context::Reason;
@@ -137,7 +137,7 @@ fn instant(deadline: &Bound<'_, PyAny>, who: &str) -> PyResult<f64> {
     deadline.extract::<f64>().map_err(|_| {
         PyTypeError::new_err(format!(
             "{who}: deadline must be seconds on the clock of time.monotonic() (float or int), not {}",
-            type_name(deadline)
+            text::type_name(deadline)
         ))
     })
 }

@@ -7,9 +7,9 @@ use crate::chan::{ChanBase, RecvChan};
 use crate::context::{Context, Kind};
 use crate::context_ask as ask;
 use crate::context_node::{self as node, AtEnd, Cause, Link};
-use crate::goroutine::type_name;
 use crate::guard;
 use crate::spawn;
+use crate::text;
 use crate::value::Value;
 use crate::wake::ChanCore;
 use gochan_core::context::Reason;
@@ -55,7 +55,7 @@ pub fn check(parent: &Bound<'_, PyAny>, who: &str) -> PyResult<()> {
 pub fn not_a_context(given: &Bound<'_, PyAny>, who: &str) -> PyErr {
     PyTypeError::new_err(format!(
         "{who}: the context must be a Context, or an object with its `done`, `err` and `value`, not {}",
-        type_name(given)
+        text::type_name(given)
     ))
 }
 
@@ -70,8 +70,8 @@ pub fn foreign_done<'py>(ctx: &Bound<'py, PyAny>, who: &str) -> PyResult<Option<
     done.cast_into::<RecvChan>().map(Some).map_err(|error| {
         PyTypeError::new_err(format!(
             "{who}: the `done` of {} must be a RecvChan or None, not {}",
-            type_name(ctx),
-            type_name(&error.into_inner())
+            text::type_name(ctx),
+            text::type_name(&error.into_inner())
         ))
     })
 }
@@ -148,8 +148,8 @@ fn follow_foreign(
         if !stop.is_callable() {
             return Err(PyTypeError::new_err(format!(
                 "{who}: {}.after_func() must return a function that stops it, not {}",
-                type_name(parent),
-                type_name(&stop)
+                text::type_name(parent),
+                text::type_name(&stop)
             )));
         }
         node::tie(py, child, AtEnd::Unregister(Value::new(stop)));

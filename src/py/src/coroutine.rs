@@ -13,6 +13,7 @@ use crate::current::{self, Closing, Running};
 use crate::goroutine::{Body, End, Goroutine, flag};
 use crate::guard;
 use crate::scope;
+use crate::text;
 use crate::turns;
 use crate::world::{self, Routine};
 use gochan_core::clock::Instant;
@@ -237,10 +238,10 @@ fn foreign_awaitable<'py>(foreign: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
     let what = if foreign.is_none() {
         "something that only yields (None)".to_owned()
     } else {
+        // A class may say anything in its `__module__`.
         let kind = foreign.get_type();
-        let name = |attribute: &str| kind.getattr(attribute).map(|name| name.to_string());
-        match (name("__module__"), name("__qualname__")) {
-            (Ok(module), Ok(name)) => format!("a {module}.{name}"),
+        match (kind.module(), kind.qualname()) {
+            (Ok(module), Ok(name)) => format!("a {}.{}", text::of(&module), text::of(&name)),
             _ => "a foreign object".to_owned(),
         }
     };
@@ -358,7 +359,7 @@ fn is_running(coroutine: &Bound<'_, PyAny>) -> bool {
 
 fn is_executing(at: &Bound<'_, PyAny>) -> bool {
     let is = |name| {
-        let flag = at.getattr_opt(name).ok().flatten();
+        let flag = guard::found(at.py(), at.getattr_opt(name)).flatten();
         flag.map(|flag| flag.is_truthy().unwrap_or(false))
     };
     // An async generator calls itself running from the time its next value is asked for until it has come, also while it is
@@ -374,7 +375,7 @@ fn next_in_chain<'py>(at: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
     let awaited = |object: &Bound<'py, PyAny>| {
         ["cr_await", "gi_yieldfrom", "ag_await"]
             .iter()
-            .find_map(|name| object.getattr_opt(name).ok().flatten())
+            .find_map(|name| guard::found(object.py(), object.getattr_opt(name)).flatten())
     };
     if let Some(next) = awaited(at) {
         return (!next.is_none()).then_some(next);

@@ -18,6 +18,7 @@ use crate::operation::{Ask, Operation};
 use crate::pool::Pool;
 use crate::report;
 use crate::scope::{self, Scope};
+use crate::text;
 use crate::told::Told;
 use crate::value::Value;
 use crate::wake::{ChanCore, ValueWaiter};
@@ -294,8 +295,9 @@ impl Goroutine {
             return "an unknown place".into();
         };
         let part = |name| {
-            code.getattr(py, name)
-                .map_or_else(|_| "?".to_owned(), |text| text.to_string())
+            let part = code.bind(py).getattr(name).ok();
+            let part = part.as_ref().and_then(|part| part.cast::<PyString>().ok());
+            part.map_or_else(|| "?".to_owned(), text::of)
         };
         // SAFETY: attached; made from a frame's code object.
         let line = unsafe { ffi::PyCode_Addr2Line(code.as_ptr().cast(), self.started_at) };
@@ -309,7 +311,7 @@ impl Goroutine {
             End::Open | End::Value(_) => None,
         };
         let end = error.map_or_else(String::new, |error| {
-            format!(", raised {}", type_name(error.bind(py)))
+            format!(", raised {}", text::type_name(error.bind(py)))
         });
         let wait = Self::waits_in(slf).map_or_else(String::new, |(what, since)| {
             let seconds = Monotonic.now().saturating_since(since).as_secs_f64();
@@ -562,7 +564,7 @@ impl Goroutine {
         }
         rows.push(("started at", this.start_site(py)));
         if let Some(error) = this.error(py) {
-            rows.push(("raised", error.repr()?.to_string()));
+            rows.push(("raised", text::of(&error.repr()?)));
         }
         html::table(py, &format!("Goroutine, {}", this.state_name()), rows, None)
     }
@@ -673,13 +675,6 @@ impl Drop for Waiting<'_> {
 #[pyfunction]
 pub fn num_goroutine() -> usize {
     scope::count()
-}
-
-pub fn type_name(object: &Bound<'_, PyAny>) -> String {
-    object
-        .get_type()
-        .name()
-        .map_or_else(|_| "?".into(), |name| name.to_string())
 }
 
 /// Gives the type its finalizer, which PyO3 has no word for: it runs before anything of the object is

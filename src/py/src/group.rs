@@ -17,12 +17,13 @@ use crate::context_node;
 use crate::coroutine;
 use crate::error;
 use crate::gc;
-use crate::goroutine::{Goroutine, type_name};
+use crate::goroutine::Goroutine;
 use crate::group_step::{Call, Step};
 use crate::html;
 use crate::limit::Limit;
 use crate::operation::Operation;
 use crate::spawn;
+use crate::text;
 use crate::told::Told;
 use crate::wake::{GroupCore, SemaphoreCore};
 use gochan_core::sys::Arc;
@@ -76,7 +77,7 @@ impl Group {
             .map(|goroutine| goroutine.clone_ref(py));
         let error = first.and_then(|goroutine| goroutine.get().error(py));
         let error = error.map_or_else(String::new, |error| {
-            format!(", first error {}", type_name(&error))
+            format!(", first error {}", text::type_name(&error))
         });
         let active = this.running.count();
         let limit = match &this.slots {
@@ -221,7 +222,7 @@ impl Group {
         let kinds: Vec<_> = others
             .filter_map(|other| other.get().error(py))
             .filter(|other| !other.is(&error) && !error::is_end_of_context(other))
-            .map(|other| type_name(&other))
+            .map(|other| text::type_name(&other))
             .collect();
         if let Some(first) = kinds.first() {
             let note = match kinds.len() {
@@ -278,17 +279,21 @@ impl<'py> FromPyObject<'_, 'py> for Slots {
 
     fn extract(given: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         let Some(int) = as_int(&given)? else {
-            let kind = given.get_type().name()?;
+            let kind = text::type_name(&given);
             return Err(PyTypeError::new_err(format!(
                 "Group(): limit must be an int or None, not {kind}"
             )));
         };
         let fits = int.extract::<i64>().ok().and_then(|n| u64::try_from(n).ok());
-        fits.map(Self).ok_or_else(|| {
-            PyValueError::new_err(format!(
-                "Group(): limit must be 0 or more, not {int}; leave it out for no limit"
-            ))
-        })
+        fits.map_or_else(
+            || {
+                Err(PyValueError::new_err(format!(
+                    "Group(): limit must be 0 or more, not {}; leave it out for no limit",
+                    text::number(&int)?
+                )))
+            },
+            |limit| Ok(Self(limit)),
+        )
     }
 }
 
@@ -454,7 +459,7 @@ impl Group {
         // Showing them is not looking at them.
         for goroutine in self.failed(py).0 {
             if let Some(error) = goroutine.get().error(py) {
-                rows.push(("failed", error.repr()?.to_string()));
+                rows.push(("failed", text::of(&error.repr()?)));
             }
         }
         let full = self.slots.as_ref().map(|slots| slots.size());

@@ -10,7 +10,7 @@
 //! gone, as CPython 3.14 does by itself. The pointer must be opaque: the compiler merges a second
 //! `extern` declaration with PyO3's and then knows, wrongly, that the call can not unwind.
 
-use pyo3::exceptions::PyKeyboardInterrupt;
+use pyo3::exceptions::{PyException, PyKeyboardInterrupt};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
@@ -171,6 +171,18 @@ pub fn raise_later(py: Python<'_>, error: PyErr, place: Option<&Bound<'_, PyAny>
     } else {
         write_unraisable(py, error, place);
     }
+}
+
+/// What a look at somebody's object found, where nothing is an answer too. An `Exception` that its `__getattr__` raises means
+/// nothing; what is none, such as a Ctrl-C that came in there, was not the object's and is raised later.
+pub fn found<T>(py: Python<'_>, looked: PyResult<T>) -> Option<T> {
+    looked
+        .map_err(|error| {
+            if !error.is_instance_of::<PyException>(py) {
+                raise_later(py, error, None);
+            }
+        })
+        .ok()
 }
 
 /// Gives up one reference, safe in threads that the interpreter lets go of: a `__del__` may run.

@@ -3,6 +3,7 @@
 use crate::current;
 use crate::error;
 use crate::operation::Operation;
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
@@ -102,13 +103,12 @@ fn in_trio(py: Python<'_>) -> PyResult<bool> {
     let (Some(_), Some(sniffio)) = (imported(py, "trio")?, imported(py, "sniffio")?) else {
         return Ok(false);
     };
-    match sniffio
-        .getattr("thread_local")
-        .and_then(|local| local.getattr("name"))
-    {
-        Ok(name) => Ok(name.eq("trio")?),
-        Err(_) => Ok(false),
-    }
+    let Some(local) = sniffio.getattr_opt("thread_local")? else {
+        return Ok(false);
+    };
+    local
+        .getattr_opt("name")?
+        .map_or(Ok(false), |name| name.eq("trio"))
 }
 
 /// Whether this is an IPython or Jupyter session, where every cell runs in the main thread under a
@@ -117,8 +117,11 @@ fn in_ipython_cell(py: Python<'_>) -> PyResult<bool> {
     let Some(ipython) = imported(py, "IPython")? else {
         return Ok(false);
     };
-    let Ok(get_ipython) = ipython.getattr("get_ipython") else {
-        return Ok(false);
+    // The name may be found by a `__getattr__` of the module, in which Ctrl-C may come: that error is not the answer "no".
+    let get_ipython = match ipython.getattr("get_ipython") {
+        Ok(get_ipython) => get_ipython,
+        Err(error) if error.is_instance_of::<PyException>(py) => return Ok(false),
+        Err(error) => return Err(error),
     };
     if get_ipython.call0()?.is_none() {
         return Ok(false);

@@ -84,6 +84,7 @@ mod signal_mailbox;
 mod signals;
 mod spawn;
 mod step_lock;
+mod text;
 mod threads;
 mod timer;
 mod told;
@@ -209,7 +210,9 @@ mod _gochan {
         let all = module.index()?.into_iter();
         let all: Vec<_> = all
             .filter(|name| {
-                let name = name.to_string();
+                let name = name
+                    .cast::<pyo3::types::PyString>()
+                    .map_or_else(|_| String::new(), crate::text::of);
                 !name.starts_with("_signal") && name != "_go_apart"
             })
             .collect();

@@ -1,6 +1,7 @@
 //! How long an operation may take: `timeout=` as users write it.
 
 use crate::host;
+use crate::text;
 use gochan_core::clock::{Clock, Instant, Monotonic};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::ffi;
@@ -99,7 +100,7 @@ fn number(timeout: &Bound<'_, PyAny>, operation: &str, what: &str) -> PyResult<f
             return timeout.call_method0("total_seconds")?.extract();
         }
     }
-    let kind = timeout.get_type().name()?;
+    let kind = text::type_name(timeout);
     let in_seconds = if what == "seconds" {
         "a number "
     } else {

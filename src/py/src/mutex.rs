@@ -8,6 +8,7 @@ use crate::error;
 use crate::gc;
 use crate::limit::Limit;
 use crate::operation::Operation;
+use crate::text;
 use crate::wake::{MutexCore, RwMutexCore, Waker};
 use gochan_core::clock::{Clock, Monotonic};
 use gochan_core::error::NotHeld;
@@ -314,7 +315,7 @@ impl Mutex {
     }
 
     fn __reduce__(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let name = slf.get_type().name()?;
+        let name = text::type_name(slf);
         Err(PyTypeError::new_err(format!(
             "cannot copy or pickle a {name}: it keeps apart those who share it; pass the object itself"
         )))

@@ -2,6 +2,7 @@
 
 use crate::gc::visit_value;
 use crate::guard;
+use crate::text;
 use crate::value::Value;
 use gochan_core::lock::{Lock, Rank};
 use pyo3::exceptions::PyTypeError;
@@ -25,7 +26,7 @@ impl ObjectPool {
     #[pyo3(signature = (new=None))]
     fn new(new: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
         if let Some(new) = new.filter(|new| !new.is_callable()) {
-            let kind = crate::goroutine::type_name(new);
+            let kind = text::type_name(new);
             return Err(PyTypeError::new_err(format!(
                 "ObjectPool(): new must be a function that makes an object, not {kind}"
             )));

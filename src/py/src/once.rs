@@ -12,6 +12,7 @@ use crate::host;
 use crate::limit::Limit;
 use crate::operation::Operation;
 use crate::spawn::{self, Kind};
+use crate::text;
 use crate::value::Ref;
 use crate::wake::OnceCore;
 use gochan_core::sys::Arc;
@@ -308,7 +309,7 @@ impl OnceCall {
             function: Mutex::new(Some(function.clone().unbind())),
             ended: Mutex::new(Ended::Open),
             gives_value,
-            name: spawn::name_of(function).bind(function.py()).to_string(),
+            name: text::of(spawn::name_of(function).bind(function.py())),
         })
     }
 
@@ -337,7 +338,7 @@ impl OnceCall {
                 (Ended::Raised(value, traceback), Err(error))
             }
             Err(error) => (
-                Ended::Otherwise(goroutine::type_name(error.value(py).as_any())),
+                Ended::Otherwise(text::type_name(error.value(py).as_any())),
                 Err(error),
             ),
         };

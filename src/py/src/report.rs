@@ -2,6 +2,7 @@
 
 use crate::goroutine::Goroutine;
 use crate::guard;
+use crate::text;
 use parking_lot::Mutex;
 use pyo3::exceptions::{PySystemExit, PyTypeError};
 use pyo3::prelude::*;
@@ -27,7 +28,7 @@ pub fn set_excepthook(hook: &Bound<'_, PyAny>) -> PyResult<()> {
     } else if hook.is_callable() {
         Some(hook.clone().unbind())
     } else {
-        let kind = hook.get_type().name()?;
+        let kind = text::type_name(hook);
         return Err(PyTypeError::new_err(format!(
             "set_excepthook() needs a function of (goroutine, exception), or None, not {kind}"
         )));

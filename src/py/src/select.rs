@@ -11,6 +11,7 @@ use crate::gc::visit_value;
 use crate::limit::Limit;
 use crate::operation::{self, Operation, Queued};
 use crate::registration::{Queue, Stay, Stays};
+use crate::text;
 use crate::value::{Ref, Value};
 use crate::wake::{ChanCore, Waker};
 use gochan_core::Outcome;
@@ -103,7 +104,7 @@ impl SendCase {
     }
 
     fn __repr__(&self, py: Python<'_>) -> String {
-        let value = crate::goroutine::type_name(self.value.bind(py));
+        let value = text::type_name(self.value.bind(py));
         match &self.chan {
             Some(chan) => format!(
                 "<gochan.SendCase of a value of type {value} on {}>",
@@ -144,7 +145,7 @@ pub fn sending(ch: &Bound<'_, PyAny>, value: Py<PyAny>) -> PyResult<SendCase> {
             "sending(): this channel is receive-only; send on the Chan itself or on its .sender",
         )),
         Err(_) => {
-            let kind = crate::goroutine::type_name(ch);
+            let kind = text::type_name(ch);
             Err(PyTypeError::new_err(format!(
                 "sending(): the first argument must be a channel that sends, or None, not {kind}"
             )))
@@ -388,7 +389,7 @@ fn no_arm(name: &str, number: u32, arm: &Bound<'_, PyAny>) -> PyErr {
             "{name}: arm {number} is a send-only channel, which can not receive; to send write sending(ch, value)"
         ));
     }
-    let kind = crate::goroutine::type_name(arm);
+    let kind = text::type_name(arm);
     PyTypeError::new_err(format!(
         "{name}: arm {number} must be a channel to receive from, sending(ch, value) or None, not {kind}"
     ))

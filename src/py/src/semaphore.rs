@@ -8,6 +8,7 @@ use crate::coroutine;
 use crate::gc;
 use crate::limit::Limit;
 use crate::operation::Operation;
+use crate::text;
 use crate::value::Ref;
 use crate::wake::SemaphoreCore;
 use gochan_core::sys::Arc;
@@ -91,18 +92,22 @@ impl<'py> FromPyObject<'_, 'py> for Permits {
 
     fn extract(given: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         let Some(int) = as_int(&given)? else {
-            let kind = given.get_type().name()?;
+            let kind = text::type_name(&given);
             return Err(PyTypeError::new_err(format!(
                 "Semaphore: a number of permits must be an int, not {kind}"
             )));
         };
         let fits = int.extract::<i64>().ok().and_then(|n| u64::try_from(n).ok());
-        fits.map(Self).ok_or_else(|| {
-            PyValueError::new_err(format!(
-                "Semaphore: a number of permits must be between 0 and {}, not {int}",
-                i64::MAX
-            ))
-        })
+        fits.map_or_else(
+            || {
+                Err(PyValueError::new_err(format!(
+                    "Semaphore: a number of permits must be between 0 and {}, not {}",
+                    i64::MAX,
+                    text::number(&int)?
+                )))
+            },
+            |permits| Ok(Self(permits)),
+        )
     }
 }
 

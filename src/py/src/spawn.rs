@@ -4,12 +4,13 @@ use crate::awaitable::Awaitable;
 use crate::coroutine;
 use crate::current;
 use crate::exit;
-use crate::goroutine::{self, Body, Goroutine, flag, type_name};
+use crate::goroutine::{self, Body, Goroutine, flag};
 use crate::guard;
 use crate::host;
 use crate::job::{Job, Work};
 use crate::monitor;
 use crate::scope::{self, Scope};
+use crate::text;
 use crate::told::Told;
 use crate::world::{self, Routine};
 use gochan_core::sys::Arc;
@@ -337,9 +338,10 @@ fn spawn_coroutine<'py>(
     )?;
     let coroutine = call()?;
     if !is_coroutine(&coroutine) {
-        let kind = type_name(&coroutine);
+        let kind = text::type_name(&coroutine);
         return Err(PyTypeError::new_err(format!(
-            "go(): {function} is declared `async def` but returned {kind}, which is no coroutine"
+            "go(): {} is declared `async def` but returned {kind}, which is no coroutine",
+            short_name(function)
         )));
     }
     let body = Body {
@@ -431,6 +433,7 @@ pub fn kind_of(who: &str, function: &Bound<'_, PyAny>) -> PyResult<Kind> {
             if flags & (CO_GENERATOR | CO_ASYNC_GENERATOR) != 0 && flags & CO_ITERABLE_COROUTINE == 0 =>
         {
             let name = name_of(function);
+            let name = text::of(name.bind(function.py()));
             Err(PyTypeError::new_err(format!(
                 "{who}: {name} is a generator function, and calling it runs nothing of it: \
                  pass a function that iterates over it"
@@ -446,7 +449,7 @@ fn not_callable(who: &str, function: &Bound<'_, PyAny>) -> PyErr {
         // Python would warn besides that it was never awaited; this error says what to do about it.
         let _ = function.call_method0("close");
     }
-    let kind = type_name(function);
+    let kind = text::type_name(function);
     let call = who.trim_end_matches("()");
     PyTypeError::new_err(format!(
         "{who} needs a function to call, not {kind}: pass the function and its arguments, {call}(function, 1), \
@@ -468,14 +471,15 @@ fn code_flags(function: &Bound<'_, PyAny>) -> Option<u32> {
     let mut function = function.clone();
     // A partial of a partial is flattened by Python; more depth than this is somebody's joke.
     for _ in 0..4 {
-        if let Ok(code) = function.getattr(intern!(py, "__code__")) {
+        if let Some(code) = guard::found(py, function.getattr(intern!(py, "__code__"))) {
             return flags_of(&code);
         }
-        function = if is_partial(&function) {
-            function.getattr(intern!(py, "func")).ok()?
+        let inner = if is_partial(&function) {
+            function.getattr(intern!(py, "func"))
         } else {
-            function.get_type().getattr(intern!(py, "__call__")).ok()?
+            function.get_type().getattr(intern!(py, "__call__"))
         };
+        function = guard::found(py, inner)?;
     }
     None
 }
@@ -489,11 +493,8 @@ fn flags_of(code: &Bound<'_, PyAny>) -> Option<u32> {
             return Some(*flags);
         }
     }
-    let flags = code
-        .getattr(intern!(code.py(), "co_flags"))
-        .ok()?
-        .extract()
-        .ok()?;
+    let flags = code.getattr(intern!(code.py(), "co_flags"));
+    let flags = guard::found(code.py(), flags.and_then(|flags| flags.extract()))?;
     let old = LAST_FLAGS.lock().replace((code.clone().unbind(), flags));
     drop(old);
     Some(flags)
@@ -501,12 +502,14 @@ fn flags_of(code: &Bound<'_, PyAny>) -> Option<u32> {
 
 /// A partial can only exist when functools was imported.
 fn is_partial(function: &Bound<'_, PyAny>) -> bool {
-    let Ok(Some(functools)) = host::imported(function.py(), "functools") else {
+    let py = function.py();
+    let Ok(Some(functools)) = host::imported(py, "functools") else {
         return false;
     };
-    functools
-        .getattr(intern!(function.py(), "partial"))
-        .is_ok_and(|partial| function.is_instance(&partial).unwrap_or(false))
+    let is_partial = functools
+        .getattr(intern!(py, "partial"))
+        .and_then(|partial| function.is_instance(&partial));
+    guard::found(py, is_partial).unwrap_or(false)
 }
 
 /// The function's name for messages: without the names of the functions it was defined in.
@@ -529,12 +532,12 @@ pub fn name_of(function: &Bound<'_, PyAny>) -> Py<PyString> {
         }
     }
     let named = |object: &Bound<'_, PyAny>| -> Option<Py<PyString>> {
-        let name = object.getattr_opt(intern!(py, "__qualname__")).ok().flatten()?;
+        let name = guard::found(py, object.getattr_opt(intern!(py, "__qualname__"))).flatten()?;
         Some(name.cast_into::<PyString>().ok()?.unbind())
     };
     named(function)
         .or_else(|| is_partial(function).then(|| named(&function.getattr(intern!(py, "func")).ok()?))?)
-        .unwrap_or_else(|| PyString::new(py, &type_name(function)).unbind())
+        .unwrap_or_else(|| PyString::new(py, &text::type_name(function)).unbind())
 }
 
 /// Code object, and offset in it, of the Python frame that called us.

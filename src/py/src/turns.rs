@@ -7,6 +7,7 @@ use crate::coroutine;
 use crate::deferred;
 use crate::limit::Limit;
 use crate::operation::Operation;
+use crate::text;
 use crate::world;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -50,7 +51,7 @@ pub fn gomaxprocs(n: Option<&Bound<'_, PyAny>>) -> PyResult<usize> {
         return Ok(world::gomaxprocs(None));
     };
     let Some(int) = as_int(n)? else {
-        let kind = n.get_type().name()?;
+        let kind = text::type_name(n);
         return Err(PyTypeError::new_err(format!(
             "gomaxprocs(): n must be an int, not {kind}"
         )));
@@ -58,8 +59,9 @@ pub fn gomaxprocs(n: Option<&Bound<'_, PyAny>>) -> PyResult<usize> {
     match int.extract::<u32>() {
         Ok(n) if n >= 1 => Ok(world::gomaxprocs(Some(n as usize))),
         _ => Err(PyValueError::new_err(format!(
-            "gomaxprocs(): n must be from 1 to {}, not {int}",
-            u32::MAX
+            "gomaxprocs(): n must be from 1 to {}, not {}",
+            u32::MAX,
+            text::number(&int)?
         ))),
     }
 }

@@ -10,6 +10,7 @@ use crate::goroutine::Goroutine;
 use crate::limit::Limit;
 use crate::operation::Operation;
 use crate::spawn;
+use crate::text;
 use crate::told::Told;
 use crate::wake::GroupCore;
 use gochan_core::sys::Arc;
@@ -55,15 +56,16 @@ impl<'py> FromPyObject<'_, 'py> for Delta {
 
     fn extract(given: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         let Some(int) = as_int(&given)? else {
-            let kind = given.get_type().name()?;
+            let kind = text::type_name(&given);
             return Err(PyTypeError::new_err(format!(
                 "WaitGroup.add(): delta must be an int, not {kind}"
             )));
         };
-        int.extract::<i64>().map(Self).map_err(|_| {
-            PyValueError::new_err(format!(
-                "WaitGroup.add(): delta must fit 64 bits, which {int} does not"
-            ))
+        int.extract::<i64>().map(Self).or_else(|_| {
+            Err(PyValueError::new_err(format!(
+                "WaitGroup.add(): delta must fit 64 bits, which {} does not",
+                text::number(&int)?
+            )))
         })
     }
 }
