@@ -29,6 +29,8 @@ mod aio_waiter;
 mod announce;
 mod atomic;
 mod awaitable;
+mod awaitable_slots;
+mod awaitable_step;
 mod bell;
 mod block;
 mod chan;
@@ -99,7 +101,7 @@ use pyo3::prelude::*;
 
 #[pymodule(gil_used = false)]
 mod _gochan {
-    use super::{awaitable, chan_iter, chan_type, fork, goroutine, select_front, spawn};
+    use super::{awaitable_slots, chan_iter, chan_type, fork, goroutine, select_front, spawn};
     use pyo3::exceptions::PyImportError;
     use pyo3::ffi;
     use pyo3::prelude::*;
@@ -168,7 +170,7 @@ mod _gochan {
         }
         // SAFETY: attached, and nobody has the types yet.
         unsafe {
-            awaitable::fill_slots(py);
+            awaitable_slots::fill_slots(py);
             chan_iter::fill_slots(py);
             goroutine::fill_slots(py);
         }
