@@ -15,10 +15,11 @@ use crate::chan_iter::{ChanAsyncIter, ChanIter};
 use crate::chan_type;
 use crate::coroutine;
 use crate::error;
+use crate::face::{self, Face};
 use crate::gc;
 use crate::html;
 use crate::limit::Limit;
-use crate::operation::{self, Face, Operation};
+use crate::operation::Operation;
 use crate::text;
 use crate::value::{Ref, Value};
 use crate::wake::ChanCore;
@@ -300,7 +301,7 @@ impl SendChan {
         coroutine::check_exit(slf.py())?;
         match chan.get().core().try_send(Value::new(value)) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Closed(_)) => Err(operation::send_on_closed(chan)),
+            Err(TrySendError::Closed(_)) => Err(face::send_on_closed(chan)),
             Err(TrySendError::Full(value)) => {
                 let send = Operation::Send {
                     chan: owned(chan),
@@ -334,7 +335,7 @@ impl SendChan {
         let chan = base(slf);
         match chan.get().core().try_send(Value::new(value)) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Closed(_)) => Err(operation::send_on_closed(chan)),
+            Err(TrySendError::Closed(_)) => Err(face::send_on_closed(chan)),
             Err(TrySendError::Full(_)) => Err(error::would_block(
                 slf.py(),
                 format!(
@@ -484,7 +485,7 @@ impl RecvChan {
         let chan = base(slf);
         match chan.get().core().try_recv() {
             Ok(value) => Ok(value.into_bound(slf.py()).unbind()),
-            Err(TryRecvError::Closed) => Err(operation::recv_on_closed(chan)),
+            Err(TryRecvError::Closed) => Err(face::recv_on_closed(chan)),
             Err(TryRecvError::Empty) => Err(error::would_block(
                 slf.py(),
                 format!(

@@ -8,9 +8,10 @@
 use crate::awaitable::Awaitable;
 use crate::chan::{ChanBase, RecvChan, SendChan};
 use crate::coroutine;
+use crate::face::Face;
 use crate::front::{self, Fast};
 use crate::limit::Limit;
-use crate::operation::{Face, Operation};
+use crate::operation::Operation;
 use crate::value::{Ref, Value};
 use crate::wake::ChanCore;
 use gochan_core::error::TrySendError;

@@ -11,9 +11,8 @@
 use crate::acquire::Acquire;
 use crate::aio;
 use crate::chan::ChanBase;
-use crate::context_ask;
 use crate::coroutine;
-use crate::error;
+use crate::face::{self, Face};
 use crate::fed;
 use crate::goroutine::Goroutine;
 use crate::group_step::Step;
@@ -26,33 +25,15 @@ use crate::wait_group::WaitGroup;
 use crate::wake::{ChanCore, ValueWaiter, Waker};
 use gochan_core::Outcome;
 use gochan_core::channel::{RecvStart, SendStart};
-use gochan_core::error::{TryRecvError, TrySendError};
+use gochan_core::error::TrySendError;
 use gochan_core::sys::Arc;
 use gochan_core::wait_group::WaitStart;
 use gochan_core::wait_queue::Ticket;
-use pyo3::exceptions::{PyRuntimeError, PyStopAsyncIteration, PyStopIteration};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyList, PyTuple};
 use smallvec::smallvec;
 use std::time::Duration;
-
-/// How a receive shows what it got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Face {
-    /// `recv`: the value, or `ChanClosed`.
-    Value,
-    /// `recv_ok`: `(value, True)` or `(None, False)`.
-    Pair,
-    /// `recv_many`: a list with up to so many values, empty when closed.
-    Many(u32),
-    /// `for`: the value, or `StopIteration`.
-    Next,
-    /// `async for`: the value, or `StopAsyncIteration`.
-    AsyncNext,
-    /// Waiting for a context: None, when its `done` is closed.
-    Done,
-}
 
 /// What is asked of a goroutine that has to end first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,10 +128,10 @@ impl Operation {
                         *value = Some(back);
                         Ok(None)
                     }
-                    Err(TrySendError::Closed(_)) => Err(send_on_closed(chan.bind(py))),
+                    Err(TrySendError::Closed(_)) => Err(face::send_on_closed(chan.bind(py))),
                 }
             }
-            Self::Recv { chan, face } => recv_now(chan.bind(py), *face),
+            Self::Recv { chan, face } => face::recv_now(chan.bind(py), *face),
             Self::Wait { group } => Ok((group.get().core().count() == 0).then(|| py.None())),
             Self::Ask { goroutine, ask } => {
                 let goroutine = goroutine.bind(py);
@@ -277,13 +258,13 @@ impl Operation {
                 let mine = value.take().ok_or_else(used_up)?;
                 match chan.get().core().send_or_park_with(mine, || waker(0)) {
                     SendStart::Sent => Ok(Queued::Not(py.None())),
-                    SendStart::Closed(_) => Err(send_on_closed(chan.bind(py))),
+                    SendStart::Closed(_) => Err(face::send_on_closed(chan.bind(py))),
                     SendStart::Parked(ticket) => Ok(Queued::In(ticket)),
                 }
             }
             Self::Recv { chan, face } => match chan.get().core().recv_or_park_with(|| waker(0)) {
-                RecvStart::Received(value) => received(chan.bind(py), *face, value).map(Queued::Not),
-                RecvStart::Closed => closed(chan.bind(py), *face).map(Queued::Not),
+                RecvStart::Received(value) => face::received(chan.bind(py), *face, value).map(Queued::Not),
+                RecvStart::Closed => face::closed(chan.bind(py), *face).map(Queued::Not),
                 RecvStart::Parked(ticket) => {
                     fed::attend(chan.bind(py));
                     Ok(Queued::In(ticket))
@@ -337,9 +318,11 @@ impl Operation {
     fn finish_plain(&mut self, py: Python<'_>, outcome: Outcome<Value>, arm: u32) -> PyResult<Py<PyAny>> {
         match (self, fed::received(outcome)) {
             (Self::Select(select), outcome) => select.finish(py, outcome, arm),
-            (Self::Recv { chan, face }, Outcome::Received(value, _)) => received(chan.bind(py), *face, value),
-            (Self::Recv { chan, face }, Outcome::Closed) => closed(chan.bind(py), *face),
-            (Self::Send { chan, .. }, Outcome::Closed) => Err(send_on_closed(chan.bind(py))),
+            (Self::Recv { chan, face }, Outcome::Received(value, _)) => {
+                face::received(chan.bind(py), *face, value)
+            }
+            (Self::Recv { chan, face }, Outcome::Closed) => face::closed(chan.bind(py), *face),
+            (Self::Send { chan, .. }, Outcome::Closed) => Err(face::send_on_closed(chan.bind(py))),
             (Self::Aio { .. }, Outcome::Received(pair, _)) => aio::finish(py, pair),
             (Self::Ask { goroutine, ask }, _) => answer(goroutine.bind(py), *ask),
             (_, _) => Ok(py.None()),
@@ -390,64 +373,6 @@ impl Operation {
         matches!(self, Self::Acquire(acquire) if acquire.yields_to_context())
     }
 
-    /// The blocking form and its awaitable twin, as a user writes them.
-    pub fn names(&self) -> (&'static str, &'static str) {
-        match self {
-            Self::Send { .. } => ("Chan.send()", "Chan.asend()"),
-            Self::Recv { face, .. } => match face {
-                Face::Value => ("Chan.recv()", "Chan.arecv()"),
-                Face::Pair => ("Chan.recv_ok()", "Chan.arecv_ok()"),
-                Face::Many(_) => ("Chan.recv_many()", "Chan.arecv_many()"),
-                Face::Next => ("for ... in channel", "async for ... in channel"),
-                Face::AsyncNext => ("for ... in channel", "Chan.__anext__()"),
-                Face::Done => ("Context.wait()", "Context.__await__()"),
-            },
-            Self::Wait { .. } => ("WaitGroup.wait()", "WaitGroup.__await__()"),
-            Self::Ask { ask, .. } => match ask {
-                Ask::Join => ("Goroutine.join()", "Goroutine.ajoin()"),
-                Ask::Result => ("Goroutine.result()", "Goroutine.__await__()"),
-                Ask::Exception => ("Goroutine.exception()", "Goroutine.ajoin()"),
-            },
-            Self::Close { .. } => ("leaving `with channel`", "leaving `async with channel`"),
-            Self::Ready { .. } => ("entering `with`", "entering `async with`"),
-            Self::Yield => ("gosched()", "agosched()"),
-            Self::Aio { .. } => ("aio()", "aio()"),
-            Self::Acquire(acquire) => acquire.names(),
-            Self::Group(step) => step.names(),
-            Self::Select(_) => ("select()", "aselect()"),
-            Self::Sleep(_) => ("sleep()", "asleep()"),
-            Self::Under(under) => under.operation.names(),
-        }
-    }
-
-    /// What to write instead of the blocking form under a running event loop.
-    pub fn advice(&self) -> &'static str {
-        match self {
-            Self::Send { .. } => "await ch.asend(value)",
-            Self::Recv { face, .. } => match face {
-                Face::Value => "await ch.arecv()",
-                Face::Pair => "await ch.arecv_ok()",
-                Face::Many(_) => "await ch.arecv_many(limit)",
-                Face::Next | Face::AsyncNext => "async for value in ch",
-                Face::Done => "await ctx",
-            },
-            Self::Wait { .. } => "await wg` or `async with wg",
-            Self::Ask { ask, .. } => match ask {
-                Ask::Join => "await goroutine.ajoin()",
-                Ask::Result => "await goroutine",
-                Ask::Exception => "await goroutine.ajoin() before goroutine.exception()",
-            },
-            Self::Close { .. } | Self::Ready { .. } => "async with",
-            Self::Yield => "await agosched()",
-            Self::Aio { .. } => "await aio(...)",
-            Self::Acquire(acquire) => acquire.advice(),
-            Self::Group(step) => step.advice(),
-            Self::Select(_) => "await aselect(...)",
-            Self::Sleep(_) => "await asleep(seconds)",
-            Self::Under(under) => under.operation.advice(),
-        }
-    }
-
     /// Whether `queue` does all that `attempt` does: then one critical section is enough for both.
     #[inline]
     pub fn is_plain(&self) -> bool {
@@ -464,41 +389,6 @@ impl Operation {
     /// Takes it out; `Yield`, which holds nothing, is left.
     pub fn take(&mut self) -> Self {
         std::mem::replace(self, Self::Yield)
-    }
-
-    /// The operation under one of its [`Self::names`], and what it is done on, for messages.
-    pub fn title(&self, py: Python<'_>, name: &str) -> String {
-        match self {
-            Self::Sleep(Duration::MAX) => name.replace("()", "(inf)"),
-            Self::Sleep(span) => name.replace("()", &format!("({})", span.as_secs_f64())),
-            Self::Under(under) => under.operation.title(py, name),
-            _ => match self.on(py) {
-                on if on.is_empty() => name.into(),
-                on => format!("{name} on {on}"),
-            },
-        }
-    }
-
-    /// What it is done on, for messages.
-    pub fn on(&self, py: Python<'_>) -> String {
-        match self {
-            Self::Recv {
-                chan,
-                face: Face::Done,
-            } => context_ask::name_of_done(chan.bind(py)),
-            Self::Send { chan, .. } | Self::Recv { chan, .. } | Self::Close { chan } => {
-                ChanBase::describe(chan.bind(py))
-            }
-            Self::Wait { group } => group.get().describe(group.as_ptr()),
-            // By name only: it may itself wait for one that waits for one ...
-            Self::Ask { goroutine, .. } => format!("<gochan.Goroutine {}>", goroutine.get().full_name(py)),
-            Self::Aio { .. } => "gochan's asyncio loop".into(),
-            Self::Acquire(acquire) => acquire.on(py),
-            Self::Group(step) => step.on(py),
-            Self::Select(select) => select.describe(py),
-            Self::Under(under) => under.operation.on(py),
-            Self::Ready { .. } | Self::Sleep(_) | Self::Yield => String::new(),
-        }
     }
 
     pub fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -524,50 +414,6 @@ impl Operation {
     }
 }
 
-fn recv_now(chan: &Bound<'_, ChanBase>, face: Face) -> PyResult<Option<Py<PyAny>>> {
-    match chan.get().core().try_recv() {
-        Ok(value) => received(chan, face, value).map(Some),
-        Err(TryRecvError::Closed) => closed(chan, face).map(Some),
-        Err(TryRecvError::Empty) => Ok(None),
-    }
-}
-
-fn received(chan: &Bound<'_, ChanBase>, face: Face, value: Value) -> PyResult<Py<PyAny>> {
-    let py = chan.py();
-    match face {
-        Face::Value | Face::Next | Face::AsyncNext => Ok(value.into_bound(py).unbind()),
-        // Nothing is sent on ours; a foreign context that sends means the same by it.
-        Face::Done => Ok(py.None()),
-        Face::Pair => {
-            let value = value.into_bound(py);
-            Ok(
-                PyTuple::new(py, [value, PyBool::new(py, true).to_owned().into_any()])?
-                    .into_any()
-                    .unbind(),
-            )
-        }
-        Face::Many(limit) => {
-            let mut values = vec![value];
-            // Empty and closed alike: take what is there, and what is there is at least one.
-            let _ = chan.get().core().recv_available(limit as usize, &mut values);
-            let values: Vec<_> = values.into_iter().map(|value| value.into_bound(py)).collect();
-            Ok(PyList::new(py, values)?.into_any().unbind())
-        }
-    }
-}
-
-fn closed(chan: &Bound<'_, ChanBase>, face: Face) -> PyResult<Py<PyAny>> {
-    let py = chan.py();
-    match face {
-        Face::Value => Err(recv_on_closed(chan)),
-        Face::Pair => Ok((py.None(), false).into_pyobject(py)?.into_any().unbind()),
-        Face::Many(_) => Ok(PyList::empty(py).into_any().unbind()),
-        Face::Next => Err(PyStopIteration::new_err(())),
-        Face::AsyncNext => Err(PyStopAsyncIteration::new_err(())),
-        Face::Done => Ok(py.None()),
-    }
-}
-
 fn answer(goroutine: &Bound<'_, Goroutine>, ask: Ask) -> PyResult<Py<PyAny>> {
     match ask {
         Ask::Join => Ok(goroutine.py().None()),
@@ -586,18 +432,4 @@ fn abandoned(goroutine: &Bound<'_, Goroutine>) -> PyErr {
 
 fn used_up() -> PyErr {
     PyRuntimeError::new_err("this operation was awaited already; an awaitable of gochan works once")
-}
-
-pub fn send_on_closed(chan: &Bound<'_, ChanBase>) -> PyErr {
-    error::chan_closed(
-        chan.py(),
-        format!("send on closed channel {}", ChanBase::describe(chan)),
-    )
-}
-
-pub fn recv_on_closed(chan: &Bound<'_, ChanBase>) -> PyErr {
-    error::chan_closed(
-        chan.py(),
-        format!("recv on closed and drained channel {}", ChanBase::describe(chan)),
-    )
 }

@@ -6,10 +6,11 @@
 use crate::awaitable::Awaitable;
 use crate::block;
 use crate::chan::{ChanBase, RecvChan, SendChan};
+use crate::face;
 use crate::fed;
 use crate::gc::visit_value;
 use crate::limit::Limit;
-use crate::operation::{self, Operation, Queued};
+use crate::operation::{Operation, Queued};
 use crate::registration::{Queue, Stay, Stays};
 use crate::text;
 use crate::value::{Ref, Value};
@@ -61,7 +62,7 @@ pub fn result(chan: &Bound<'_, ChanBase>, number: u32, did: Did<Value>) -> PyRes
         Did::Ticked(due) => (chan.get().core().made(due).into_bound(py), true),
         Did::Sent => (py.None().into_bound(py), true),
         Did::FoundClosed => (py.None().into_bound(py), false),
-        Did::Refused(_) => return Err(operation::send_on_closed(chan)),
+        Did::Refused(_) => return Err(face::send_on_closed(chan)),
     };
     let number = PyInt::new(py, number).into_any();
     let ok = PyBool::new(py, ok).to_owned().into_any();
@@ -262,7 +263,7 @@ impl Select {
             (Outcome::Received(value, _), _) => chan.did(py, Did::Received(value)),
             (Outcome::Ticked(tick), _) => chan.did(py, Did::Ticked(tick.due)),
             (Outcome::Closed, Way::Recv) => chan.did(py, Did::FoundClosed),
-            (Outcome::Closed, Way::Send(_)) => Err(operation::send_on_closed(chan.chan.bind(py))),
+            (Outcome::Closed, Way::Send(_)) => Err(face::send_on_closed(chan.chan.bind(py))),
             (_, _) => chan.did(py, Did::Sent),
         }
     }
