@@ -3,15 +3,18 @@
 //! It is its own iterator and has the methods of a coroutine (`send`, `throw`, `close`), so asyncio
 //! takes it wherever it takes a coroutine: `create_task`, `gather`, `wait_for`, `asyncio.run`.
 //!
-//! What happens in a step is in `awaitable_step`, the slots of the type that `await` calls are in `awaitable_slots`.
+//! What happens in a step is in [`step`]; `await` calls the slots in [`slots`].
 //!
 //! Invariants:
 //! * `state` is locked for the whole of a step, by `try_lock` only: a second thread or a reentrant
 //!   call gets an error, nobody ever waits for it.
 //! * An operation is used once. A value that was not handed over goes with it.
 
-use crate::awaitable_slots as slots;
-use crate::awaitable_step::{Stage, State, Step};
+mod slots;
+mod step;
+
+pub use slots::fill_slots;
+
 use crate::current;
 use crate::goroutine::{Goroutine, flag};
 use crate::guard;
@@ -24,6 +27,7 @@ use gochan_core::clock::Instant;
 use pyo3::exceptions::{PyGeneratorExit, PyRuntimeError, PyRuntimeWarning};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
+use step::{Stage, State, Step};
 
 #[pyclass(frozen, weakref, module = "gochan", name = "_Operation")]
 #[derive(Debug)]
@@ -31,7 +35,7 @@ pub struct Awaitable {
     state: StepLock<State>,
 }
 
-pub static POOL: Pool = Pool::new();
+static POOL: Pool = Pool::new();
 
 impl Awaitable {
     #[inline]
@@ -50,7 +54,7 @@ impl Awaitable {
     }
 
     #[inline]
-    pub fn step(slf: Borrowed<'_, '_, Self>, stepped: Option<Borrowed<'_, '_, Goroutine>>) -> PyResult<Step> {
+    fn step(slf: Borrowed<'_, '_, Self>, stepped: Option<Borrowed<'_, '_, Goroutine>>) -> PyResult<Step> {
         let Some(mut guard) = slf.get().state.try_lock() else {
             return Err(PyRuntimeError::new_err(
                 "this operation is being awaited by another task already",
@@ -76,7 +80,7 @@ impl Awaitable {
 
     /// Whether nothing is left to give back.
     #[inline]
-    pub fn is_empty(&mut self) -> bool {
+    fn is_empty(&mut self) -> bool {
         let state = self.state.get_mut();
         matches!(
             (&state.stage, &state.operation),

@@ -6,30 +6,33 @@
 //!   is reported when the last handle goes (the running job holds one), or at exit.
 //! * `body` belongs to whoever has the right to resume the goroutine: see `park_word` of the core.
 
+mod ending;
+mod slots;
+mod telling;
+
+pub use ending::{End, set_traceback};
+pub use slots::{fill_slots, make};
+pub use telling::Waiting;
+
+use ending::{Ending, Rare};
+
 use crate::awaitable::Awaitable;
 use crate::block;
 use crate::chan::{ChanBase, RecvChan};
-use crate::coroutine;
 use crate::current;
-use crate::guard;
 use crate::html;
 use crate::limit::Limit;
 use crate::operation::{Ask, Operation};
-use crate::pool::Pool;
-use crate::report;
 use crate::scope::{self, Scope};
 use crate::text;
-use crate::told::Told;
 use crate::value::Value;
-use crate::wake::{ChanCore, ValueWaiter};
-use crate::world;
-use gochan_core::clock::{Clock, Instant, Monotonic};
+use crate::wake::ValueWaiter;
+use gochan_core::clock::{Clock, Monotonic};
 use gochan_core::sched::park_word::{ParkWord, Standing};
 use gochan_core::sys::Arc;
 use gochan_core::waiter::epoch;
 use parking_lot::Mutex;
 use pyo3::exceptions::PyTypeError;
-use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::pyclass_init::PyClassInitializer;
@@ -98,60 +101,6 @@ impl Body {
     pub fn drop_guarded(self, py: Python<'_>) {
         drop(Value::new(self.coroutine.into_bound(py)));
         drop(Value::new(self.context.into_bound(py)));
-    }
-}
-
-/// What may not happen under its lock: a drop, any Python.
-#[derive(Debug)]
-struct Ending {
-    end: End,
-    rare: Option<Box<Rare>>,
-}
-
-/// Made when it is needed.
-#[derive(Debug, Default)]
-struct Rare {
-    /// Closed at the end; nothing is ever sent on it. For those who wait.
-    ended: Option<Arc<ChanCore>>,
-    /// The channel object for `ended`, once somebody asked for it; then it is what shows the channel to
-    /// the collector. It does not hold the handle: seeing the end is not seeing the error.
-    done: Option<Py<RecvChan>>,
-    /// Told of the end.
-    told: Option<Told>,
-    /// What it waits for in a blocking form. An `async def` goroutine that awaits keeps none: its chain of
-    /// awaits leads there.
-    blocked: Option<Blocked>,
-}
-
-#[derive(Debug)]
-struct Blocked {
-    what: String,
-    since: Instant,
-}
-
-impl Ending {
-    fn rare(&mut self) -> &mut Rare {
-        self.rare.get_or_insert_default()
-    }
-}
-
-#[derive(Debug)]
-pub enum End {
-    Open,
-    Value(Py<PyAny>),
-    Error(Box<Raised>),
-}
-
-/// The exception and the traceback it arrived with: raising it again would make that longer.
-#[derive(Debug)]
-pub struct Raised {
-    error: Py<PyAny>,
-    traceback: Option<Py<PyAny>>,
-}
-
-impl End {
-    pub fn error(error: Py<PyAny>, traceback: Option<Py<PyAny>>) -> Self {
-        Self::Error(Box::new(Raised { error, traceback }))
     }
 }
 
@@ -252,25 +201,6 @@ impl Goroutine {
         current::set_goroutine(Some(slf));
     }
 
-    pub fn has_ended(&self) -> bool {
-        !matches!(self.ending.lock().end, End::Open)
-    }
-
-    /// The channel that is closed at the end.
-    pub fn ended(&self) -> Arc<ChanCore> {
-        let mut ending = self.ending.lock();
-        let is_over = !matches!(ending.end, End::Open);
-        let ended = ending.rare().ended.get_or_insert_with(|| {
-            let ended = ChanCore::new(0);
-            if is_over {
-                // Nobody can be waiting on it yet.
-                let _ = ended.close();
-            }
-            Arc::new(ended)
-        });
-        Arc::clone(ended)
-    }
-
     /// Whether it will never end: abandoned, and not in the middle of a function on a thread.
     pub fn never_ends(&self) -> bool {
         self.is_abandoned() && matches!(self.word.standing(), Standing::Parked | Standing::Runnable)
@@ -278,173 +208,6 @@ impl Goroutine {
 
     pub fn id(&self) -> u64 {
         self.id
-    }
-
-    pub fn full_name(&self, py: Python<'_>) -> String {
-        let name = self.name.bind(py).to_string_lossy().into_owned();
-        // Without the names of the functions it was defined in.
-        let name = name
-            .rsplit_once("<locals>.")
-            .map_or(name.as_str(), |(_, name)| name);
-        format!("{name}-{}", self.id)
-    }
-
-    /// `FILE:LINE in FUNCTION` of the call of `go`.
-    pub fn start_site(&self, py: Python<'_>) -> String {
-        let Some(code) = &self.started else {
-            return "an unknown place".into();
-        };
-        let part = |name| {
-            let part = code.bind(py).getattr(name).ok();
-            let part = part.as_ref().and_then(|part| part.cast::<PyString>().ok());
-            part.map_or_else(|| "?".to_owned(), text::of)
-        };
-        // SAFETY: attached; made from a frame's code object.
-        let line = unsafe { ffi::PyCode_Addr2Line(code.as_ptr().cast(), self.started_at) };
-        format!("{}:{line} in {}", part("co_filename"), part("co_name"))
-    }
-
-    pub fn describe(slf: &Bound<'_, Self>) -> String {
-        let (py, this) = (slf.py(), slf.get());
-        let error = match &this.ending.lock().end {
-            End::Error(raised) => Some(raised.error.clone_ref(py)),
-            End::Open | End::Value(_) => None,
-        };
-        let end = error.map_or_else(String::new, |error| {
-            format!(", raised {}", text::type_name(error.bind(py)))
-        });
-        let wait = Self::waits_in(slf).map_or_else(String::new, |(what, since)| {
-            let seconds = Monotonic.now().saturating_since(since).as_secs_f64();
-            format!(" in {what} for {seconds:.1} s")
-        });
-        format!(
-            "<gochan.Goroutine {} {}{wait}{end}, started at {}>",
-            this.full_name(py),
-            this.state_name(),
-            this.start_site(py)
-        )
-    }
-
-    /// The operation it waits in, and since when.
-    pub fn waits_in(slf: &Bound<'_, Self>) -> Option<(String, Instant)> {
-        let this = slf.get();
-        if let Some(blocked) = this
-            .ending
-            .lock()
-            .rare
-            .as_ref()
-            .and_then(|rare| rare.blocked.as_ref())
-        {
-            return Some((blocked.what.clone(), blocked.since));
-        }
-        if this.word.standing() != Standing::Parked {
-            return None;
-        }
-        coroutine::waits_in(slf)
-    }
-
-    fn is_blocked(&self) -> bool {
-        let ending = self.ending.lock();
-        ending.rare.as_ref().is_some_and(|rare| rare.blocked.is_some())
-    }
-
-    /// Has somebody told of the end.
-    pub fn tell(&self, told: Told) {
-        let old = self.ending.lock().rare().told.replace(told);
-        drop(old);
-    }
-
-    fn state_name(&self) -> &'static str {
-        match self.word.standing() {
-            Standing::Runnable => "runnable",
-            Standing::Running if self.is_blocked() => "waiting",
-            Standing::Running => "running",
-            Standing::Parked => "waiting",
-            Standing::Done => "done",
-        }
-    }
-
-    /// Marks the error as seen. True for the first look at an error.
-    pub fn look(slf: &Bound<'_, Self>) -> bool {
-        let this = slf.get();
-        if !matches!(this.ending.lock().end, End::Error(..)) || !this.set(flag::LOOKED) {
-            return false;
-        }
-        report::forget(this.id);
-        true
-    }
-
-    /// The error, with its traceback as it was when the goroutine ended.
-    pub fn error<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        let (error, traceback) = match &self.ending.lock().end {
-            End::Error(raised) => (
-                raised.error.clone_ref(py),
-                raised.traceback.as_ref().map(|traceback| traceback.clone_ref(py)),
-            ),
-            End::Open | End::Value(_) => return None,
-        };
-        let error = error.into_bound(py);
-        set_traceback(&error, traceback.as_ref().map(|traceback| traceback.bind(py)));
-        Some(error)
-    }
-
-    pub fn look_at_result(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
-        let py = slf.py();
-        Self::look(slf);
-        if let Some(error) = slf.get().error(py) {
-            return Err(PyErr::from_value(error));
-        }
-        match &slf.get().ending.lock().end {
-            End::Value(value) => Ok(value.clone_ref(py)),
-            End::Open | End::Error(..) => Ok(py.None()),
-        }
-    }
-
-    pub fn look_at_exception(slf: &Bound<'_, Self>) -> Py<PyAny> {
-        let py = slf.py();
-        Self::look(slf);
-        slf.get().error(py).map_or_else(|| py.None(), Bound::unbind)
-    }
-
-    /// It has ended.
-    pub fn finish(slf: &Bound<'_, Self>, end: End) {
-        let this = slf.get();
-        let failed = matches!(end, End::Error(..));
-        let (ended, told) = {
-            let mut ending = this.ending.lock();
-            let open = std::mem::replace(&mut ending.end, end);
-            debug_assert!(matches!(open, End::Open), "a goroutine ends once");
-            match &mut ending.rare {
-                Some(rare) => (rare.ended.clone(), rare.told.take()),
-                None => (None, None),
-            }
-        };
-        this.word.end();
-        if this.unset(flag::EXITING) {
-            this.set(flag::EXITED);
-            coroutine::exit_is_over();
-        }
-        if this.epoch == epoch::current() {
-            scope::ended(this.scope.as_ref());
-        }
-        if failed && world::is_stopped() {
-            // The program has ended; what fails because of that is nobody's business any more.
-            this.set(flag::LOOKED);
-        } else if failed {
-            report::remember(slf);
-        }
-        if let Some(ended) = ended {
-            let _ = ended.close();
-        }
-        if let Some(told) = told {
-            // After the error is on the handle.
-            told.ended(slf, failed);
-        }
-    }
-
-    /// It never began.
-    pub fn never_began(&self) {
-        scope::ended(self.scope.as_ref());
     }
 
     fn ask(slf: Bound<'_, Self>, ask: Ask, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
@@ -635,99 +398,8 @@ impl Goroutine {
     }
 }
 
-/// Sets the traceback of an exception without a look at what its class says of `__traceback__`.
-pub fn set_traceback(error: &Bound<'_, PyAny>, traceback: Option<&Bound<'_, PyAny>>) {
-    let none = error.py().None();
-    let traceback = traceback.map_or(none.as_ptr(), Bound::as_ptr);
-    // SAFETY: attached; every end is an instance of BaseException, and a traceback came from one.
-    unsafe { ffi::PyException_SetTraceback(error.as_ptr(), traceback) };
-}
-
-/// The record of a blocking wait, on this thread's goroutine, for as long as this lives.
-#[derive(Debug)]
-pub struct Waiting<'py>(Option<Bound<'py, Goroutine>>);
-
-impl<'py> Waiting<'py> {
-    pub fn enter(py: Python<'py>, operation: &Operation) -> Self {
-        let goroutine = current::goroutine(py);
-        if let Some(goroutine) = &goroutine {
-            let blocked = Blocked {
-                what: operation.title(py, operation.names().0),
-                since: Monotonic.now(),
-            };
-            let old = goroutine.get().ending.lock().rare().blocked.replace(blocked);
-            drop(old);
-        }
-        Self(goroutine)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        if let Some(goroutine) = &self.0 {
-            let old = goroutine.get().ending.lock().rare().blocked.take();
-            drop(old);
-        }
-    }
-}
-
 /// The number of goroutines that exist, the caller's own included.
 #[pyfunction]
 pub fn num_goroutine() -> usize {
     scope::count()
-}
-
-/// Gives the type its finalizer, which PyO3 has no word for: it runs before anything of the object is
-/// taken apart, by the collector too, so that the report can show handle and traceback whole.
-///
-/// # Safety
-/// To be called once, attached, while nobody uses the type yet.
-pub unsafe fn fill_slots(py: Python<'_>) {
-    let class = py.get_type::<Goroutine>().as_type_ptr();
-    // SAFETY: nobody looks at the type concurrently.
-    unsafe {
-        (*class).tp_dealloc = Some(dealloc);
-        (*class).tp_finalize = Some(finalize);
-        ffi::PyType_Modified(class);
-    }
-}
-
-static POOL: Pool = Pool::new();
-
-/// A goroutine object.
-#[inline]
-pub fn make(py: Python<'_>, goroutine: Goroutine) -> PyResult<Bound<'_, Goroutine>> {
-    POOL.make(py, goroutine)
-}
-
-unsafe extern "C" fn finalize(object: *mut ffi::PyObject) {
-    // Refused when the interpreter is nearly gone; the report at exit has been then.
-    Python::try_attach(|py| {
-        // SAFETY: the slot is called with an instance of its type, which is alive.
-        let goroutine = unsafe { Bound::from_borrowed_ptr(py, object).cast_into_unchecked::<Goroutine>() };
-        goroutine.get().set(flag::FINALIZED);
-        if !goroutine.get().has_ended() {
-            guard::with_error_aside(py, || coroutine::collected(&goroutine));
-        } else if !goroutine.get().has(flag::LOOKED) {
-            guard::with_error_aside(py, || report::report(&goroutine));
-        }
-    });
-}
-
-unsafe extern "C" fn dealloc(object: *mut ffi::PyObject) {
-    // SAFETY: called as `tp_dealloc` of this type, which has no subclasses, with a count of zero.
-    unsafe {
-        let this = Borrowed::from_ptr(Python::assume_attached(), object).cast_unchecked::<Goroutine>();
-        let needs_no_finalizer = match &this.get().ending.lock().end {
-            End::Value(_) => true,
-            End::Error(..) => this.get().has(flag::LOOKED),
-            End::Open => false,
-        };
-        // A hook may keep the handle: then it lives.
-        if !needs_no_finalizer && ffi::PyObject_CallFinalizerFromDealloc(object) != 0 {
-            return;
-        }
-        let keep = !this.get().has(flag::FINALIZED);
-        POOL.dealloc::<Goroutine>(object, |_| false, keep);
-    }
 }

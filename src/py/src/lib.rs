@@ -29,8 +29,6 @@ mod aio_waiter;
 mod announce;
 mod atomic;
 mod awaitable;
-mod awaitable_slots;
-mod awaitable_step;
 mod bell;
 mod block;
 mod chan;
@@ -72,7 +70,6 @@ mod mutex;
 mod object_pool;
 mod once;
 mod operation;
-mod operation_name;
 mod pool;
 mod registration;
 mod report;
@@ -103,7 +100,7 @@ use pyo3::prelude::*;
 
 #[pymodule(gil_used = false)]
 mod _gochan {
-    use super::{awaitable_slots, chan_iter, chan_type, fork, goroutine, select_front, spawn};
+    use super::{awaitable, chan_iter, chan_type, fork, goroutine, select_front, spawn};
     use pyo3::exceptions::PyImportError;
     use pyo3::ffi;
     use pyo3::prelude::*;
@@ -172,7 +169,7 @@ mod _gochan {
         }
         // SAFETY: attached, and nobody has the types yet.
         unsafe {
-            awaitable_slots::fill_slots(py);
+            awaitable::fill_slots(py);
             chan_iter::fill_slots(py);
             goroutine::fill_slots(py);
         }

@@ -8,6 +8,8 @@
 //! 2. [`Operation::queue`]: try again and, in the same critical section, queue the waiter.
 //! 3. [`Operation::finish`]: turn the outcome that a peer left in the waiter into the result.
 
+mod name;
+
 use crate::acquire::Acquire;
 use crate::aio;
 use crate::chan::ChanBase;

@@ -3,8 +3,8 @@
 //! A ready operation completes within the first step. One that has to wait parks the task or the goroutine, and each later step looks
 //! whether its end has come. All of it runs with the state locked, which only means that nobody else steps meanwhile.
 
+use super::Awaitable;
 use crate::aio_waiter::AioWaiter;
-use crate::awaitable::Awaitable;
 use crate::coroutine;
 use crate::current;
 use crate::deferred;
@@ -21,15 +21,15 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 #[derive(Debug)]
-pub struct State {
-    pub stage: Stage,
+pub(super) struct State {
+    pub(super) stage: Stage,
     /// `Yield`, which holds nothing, once it is over.
-    pub operation: Operation,
-    pub limit: Limit,
+    pub(super) operation: Operation,
+    pub(super) limit: Limit,
 }
 
 #[derive(Debug)]
-pub enum Stage {
+pub(super) enum Stage {
     /// Not awaited yet.
     New,
     /// A task waits.
@@ -46,7 +46,7 @@ pub enum Stage {
 
 /// How one step ended, apart from an error.
 #[derive(Debug)]
-pub enum Step {
+pub(super) enum Step {
     Return(Py<PyAny>),
     /// What a task waits for; the awaitable itself for a goroutine.
     Yield(Py<PyAny>),
@@ -54,13 +54,13 @@ pub enum Step {
 
 impl State {
     #[inline]
-    pub fn is_over(&mut self) {
+    pub(super) fn is_over(&mut self) {
         self.stage = Stage::Over;
         self.operation = Operation::Yield;
     }
 
     #[inline]
-    pub fn begin(
+    pub(super) fn begin(
         &mut self,
         slf: Borrowed<'_, '_, Awaitable>,
         stepped: Option<Borrowed<'_, '_, Goroutine>>,
@@ -141,7 +141,7 @@ impl State {
     }
 
     #[inline]
-    pub fn resume_goroutine(
+    pub(super) fn resume_goroutine(
         &mut self,
         slf: Borrowed<'_, '_, Awaitable>,
         stepped: Option<Borrowed<'_, '_, Goroutine>>,
@@ -235,7 +235,7 @@ impl State {
     }
 
     /// Ends a wait that has to go on a little before `error` is raised: see `acquire`.
-    pub fn interrupt(
+    pub(super) fn interrupt(
         &mut self,
         slf: Borrowed<'_, '_, Awaitable>,
         stepped: Option<Borrowed<'_, '_, Goroutine>>,
@@ -257,7 +257,7 @@ impl State {
         self.ended(slf, stepped, Err(error))
     }
 
-    pub fn go_on(&mut self, slf: Borrowed<'_, '_, Awaitable>) -> PyResult<Step> {
+    pub(super) fn go_on(&mut self, slf: Borrowed<'_, '_, Awaitable>) -> PyResult<Step> {
         let py = slf.py();
         match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Task(waiter) => {

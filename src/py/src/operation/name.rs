@@ -1,9 +1,9 @@
 //! What an operation is called in messages: as the user wrote it, on what, and what to write instead.
 
+use super::{Ask, Operation};
 use crate::chan::ChanBase;
 use crate::context_ask;
 use crate::face::Face;
-use crate::operation::{Ask, Operation};
 use pyo3::prelude::*;
 use std::time::Duration;
 

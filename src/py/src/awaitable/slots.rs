@@ -3,8 +3,8 @@
 //! Up to 3.11 `await` calls `am_send`, from 3.12 on `tp_iternext`. PyO3 offers no `am_send`, and its `__next__` makes an exception
 //! object for each value that is returned. So both are set in the type after it was made.
 
-use crate::awaitable::{Awaitable, POOL};
-use crate::awaitable_step::Step;
+use super::step::Step;
+use super::{Awaitable, POOL};
 use crate::current;
 use crate::goroutine::Goroutine;
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration, PySystemError};
