@@ -149,7 +149,7 @@ COUNT = 8000
 # Here the handler is Python's own, which run() stands in for. It raises wherever main is, so the
 # next signal comes only when main is ready for it.
 HAMMER_RUN = """
-import os, random, signal, threading, time, warnings
+import itertools, os, random, signal, threading, time, warnings
 import gochan
 from gochan import Chan, agosched, go
 
@@ -160,10 +160,11 @@ print("seed", seed)
 chance = random.Random(seed)
 inside = False
 hits = 0
+ENOUGH = 400  # by interrupts, not by values: how many values pass between two of them is the machine's affair
 over = threading.Event()
 
 def strike():
-    while not over.is_set():
+    while hits < ENOUGH and not over.is_set():
         over.wait(chance.choice([0, 1e-5, 1e-4, 1e-3]))
         if inside:
             seen = hits

@@ -55,8 +55,10 @@ def op(request: pytest.FixtureRequest, capacity: int) -> Op:
     return Op(request.param, capacity)
 
 
-@pytest.mark.parametrize("timeout", SOON, ids=str)
-async def test_expiry(host: Host, op: Op, timeout: Any) -> None:
+# All operations read a timeout in one place: so each form meets each host, and each operation one.
+
+
+async def expires(host: Host, op: Op, timeout: Any) -> None:
     began = time.monotonic()
     with pytest.raises(TimeoutError) as caught:
         await op.run(host, timeout)
@@ -66,11 +68,29 @@ async def test_expiry(host: Host, op: Op, timeout: Any) -> None:
     assert op.untouched()
 
 
-@pytest.mark.parametrize("timeout", AT_ONCE, ids=str)
-async def test_zero_and_less_is_an_immediate_try(host: Host, op: Op, timeout: Any) -> None:
+@pytest.mark.parametrize("timeout", SOON, ids=str)
+async def test_expiry(host: Host, timeout: Any) -> None:
+    await expires(host, Op("recv", 0), timeout)
+
+
+async def test_expiry_of_each_operation(host: Host, op: Op) -> None:
+    await expires(host, op, 0.02)
+
+
+async def is_tried_at_once(host: Host, op: Op, timeout: Any) -> None:
     with pytest.raises(TimeoutError):
         await op.run(host, timeout)
     assert op.untouched()
+
+
+@pytest.mark.parametrize("timeout", AT_ONCE, ids=str)
+async def test_zero_and_less_is_an_immediate_try(host: Host, timeout: Any) -> None:
+    await is_tried_at_once(host, Op("recv", 0), timeout)
+
+
+@pytest.mark.parametrize("timeout", [0, timedelta(days=-1)], ids=str)
+async def test_an_immediate_try_of_each_operation(host: Host, op: Op, timeout: Any) -> None:
+    await is_tried_at_once(host, op, timeout)
 
 
 @pytest.mark.parametrize("timeout", [*AT_ONCE, *SOON, *LONG, None], ids=str)
@@ -113,10 +133,7 @@ async def test_zero_meets_a_parked_peer(host: Host, peer: Host) -> None:
     await host.join(other)
 
 
-@pytest.mark.parametrize("timeout", LONG, ids=str)
-async def test_long_ones_wait(host: Host, peer: Host, op: Op, timeout: Any) -> None:
-    """No overflow turns a long timeout into a short one."""
-
+async def waits(host: Host, peer: Host, op: Op, timeout: Any) -> None:
     async def party(h: Host) -> object:
         return await op.run(h, timeout)
 
@@ -132,6 +149,16 @@ async def test_long_ones_wait(host: Host, peer: Host, op: Op, timeout: Any) -> N
     await host.send(op.ch, 5)
     expected = {"recv": 5, "recv_ok": (5, True), "recv_many": [5]}[op.name]
     assert await host.join(waiting) == expected
+
+
+@pytest.mark.parametrize("timeout", LONG, ids=str)
+async def test_long_ones_wait(host: Host, peer: Host, timeout: Any) -> None:
+    """No overflow turns a long timeout into a short one."""
+    await waits(host, peer, Op("recv", 0), timeout)
+
+
+async def test_each_operation_waits(host: Host, peer: Host, op: Op) -> None:
+    await waits(host, peer, op, 60)
 
 
 async def test_expired_receiver_takes_nothing_later(host: Host, peer: Host, capacity: int) -> None:
