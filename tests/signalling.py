@@ -160,7 +160,8 @@ print("seed", seed)
 chance = random.Random(seed)
 inside = False
 hits = 0
-ENOUGH = 400  # by interrupts, not by values: how many values pass between two of them is the machine's affair
+# By interrupts, not by values: how many values pass between two is the machine's affair.
+ENOUGH = 400
 over = threading.Event()
 
 def strike():
