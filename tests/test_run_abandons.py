@@ -280,6 +280,23 @@ def test_blocked_def_goroutines_do_not_count_any_more() -> None:
     gate.close()
 
 
+def test_a_function_that_was_blocked_goes_on() -> None:
+    """Its thread can not be ended: what it is handed is not lost."""
+    gate: Chan[int] = Chan()
+    got: Chan[int] = Chan(1)
+
+    def taker() -> None:
+        got.send(gate.recv())
+
+    async def main() -> None:
+        go(taker)
+        await parked(gate, receivers=1)
+
+    run(main)
+    gate.send(5, timeout=PATIENCE)
+    assert got.recv(timeout=PATIENCE) == 5
+
+
 # ---------------------------------------------------------------- the others live on
 
 
