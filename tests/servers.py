@@ -1,7 +1,7 @@
-"""What the tests of examples/ need besides Python: programs of the system, and a free port.
+"""What the tests of examples/ and docs/ need besides Python: programs of the system, a free port.
 
-`.ci/servers` installs them. Without one a test is skipped, but where GOCHAN_CI is set it fails: a
-CI that skipped it would say nothing.
+`.ci/servers` installs them, and `.ci/run` Go. Without one a test is skipped, but where GOCHAN_CI is
+set it fails: a CI that skipped it would say nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pytest
 
 def missing(what: str) -> NoReturn:
     if os.environ.get("GOCHAN_CI"):
-        pytest.fail(f"no {what} on this machine: .ci/servers was to install it")
+        pytest.fail(f"no {what} on this machine: .ci was to install it")
     pytest.skip(f"no {what} on this machine")
 
 

@@ -1,5 +1,6 @@
 """The documentation: every Python block of docs/ runs, page by page, and prints what is said to
-come out; the reference has every public name, and the site every page.
+come out; the reference has every public name, and the site every page. The blocks of Go and
+JavaScript are in test_docs_go_js.py.
 """
 
 from __future__ import annotations
@@ -7,19 +8,15 @@ from __future__ import annotations
 import doctest
 import json
 import re
-import textwrap
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 import gochan
 import procs
+import typetools
+from pages import DOCS, PAGES, ROOT, fences
 
-ROOT = Path(__file__).resolve().parent.parent
-DOCS = ROOT / "docs"
-PAGES = {path.relative_to(DOCS).as_posix(): path for path in sorted(DOCS.rglob("*.md"))}
-FENCE = re.compile(r"^( *)```(\w*)[^\n`]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 SNIPPET = "--8<--"
 LENIENT = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE  # long messages are folded
 
@@ -48,23 +45,21 @@ class Block(NamedTuple):
 
 def blocks(page: str) -> list[Block]:
     """The Python blocks of a page, each with the text block that comes next, if one does."""
-    text = PAGES[page].read_text(encoding="utf-8")
-    fences = [
-        (text.count("\n", 0, fence.start()) + 2, fence[2], textwrap.dedent(fence[3]))
-        for fence in FENCE.finditer(text)
-    ]
     found: list[Block] = []
-    for number, (line, language, code) in enumerate(fences):
-        if language == "python" and not code.startswith(SNIPPET):  # test_examples.py has those
-            after = fences[number + 1 : number + 2]
-            output = after[0][2] if after and after[0][1] == "text" else ""
-            found.append(Block(f"docs/{page}:{line}", code, output))
+    told = fences(page)
+    for number, fence in enumerate(told):
+        if fence.language == "python" and not fence.code.startswith(SNIPPET):  # test_examples.py
+            after = told[number + 1 : number + 2]
+            output = after[0].code if after and after[0].language == "text" else ""
+            found.append(Block(fence.where, fence.code, output))
     return found
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)])
 def test_the_blocks_of_a_page(page: str) -> None:
     told = blocks(page)
+    if any("dask.distributed" in block.code for block in told):
+        typetools.need_package("distributed")
     done = procs.run(RUNNER, json.dumps([(block.where, block.code) for block in told])).ok()
     printed = [json.loads(line) for line in done.splitlines()]
     assert len(printed) == len(told)
@@ -76,9 +71,10 @@ def test_the_blocks_of_a_page(page: str) -> None:
 
 def test_every_text_block_belongs_to_a_program() -> None:
     """Else what it says would not be checked."""
-    for page, path in PAGES.items():
-        languages = [fence[2] for fence in FENCE.finditer(path.read_text(encoding="utf-8"))]
-        assert "" not in languages, f"{page} has a block of no language"
+    for page in PAGES:
+        languages = [fence.language for fence in fences(page)]
+        # The shell's commands have tests of their own: test_demo.py, test_bench_command.py.
+        assert {*languages} <= {"python", "text", "go", "js", "sh"}, f"{page}: nobody runs that"
         outputs = [n for n, language in enumerate(languages) if language == "text"]
         assert all(n and languages[n - 1] == "python" for n in outputs), page
 

@@ -1,0 +1,7 @@
+async function block1() {
+  // block 1
+  // Output:
+  // 1
+  // 2
+  // { value: undefined, done: true }
+}

@@ -1,0 +1,7 @@
+package main
+
+import "fmt"
+
+func block1() {
+	// block 1
+}

@@ -1,0 +1,3 @@
+async function block1() {
+  // block 1
+}
