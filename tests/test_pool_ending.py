@@ -143,11 +143,7 @@ say("main is over")
 
 @needs_signals
 def test_interrupts_at_any_moment_lose_no_slot() -> None:
-    """Ctrl-C comes in the middle of submit and map, again and again; the pool works on.
-
-    (Futures of the standard library may stay locked for ever if it comes in the first line of
-    Condition.__enter__, which is Python, so their results are not asked for.)
-    """
+    """Ctrl-C comes in the middle of submit, result and map, again and again; the pool works on."""
     child = procs.run(
         SLOW
         + """
@@ -167,7 +163,7 @@ while time.monotonic() < end:
     try:
         while time.monotonic() < end:
             inside = True
-            pool.submit(int)
+            pool.submit(int).result()
             for _ in pool.map(abs, range(10)): pass
     except KeyboardInterrupt:
         hits += 1

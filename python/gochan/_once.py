@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
 async def run(turn: Any, fn: Callable[[], Any]) -> None:
     """Run `fn` if nothing was run yet; else wait until what was run has ended."""
-    first = turn.begin()
-    if first is None:
-        return
-    if not first:
-        await turn.wait()
-        return
     try:
+        first = turn.begin()
+        if first is None:
+            return
+        if not first:
+            await turn.wait()
+            return
         result = fn()
         if hasattr(result, "__await__"):
             await result

@@ -239,7 +239,11 @@ class Pool(Executor):
         chunk = count(chunksize, "Pool.map(): chunksize", 1)
         size = _length(iterables)
         course = self._course("Pool.map()", fn, iterables, ordered, chunk, buffersize)
-        return Results(course, timeout) if size is None else SizedResults(course, timeout, size)
+        try:
+            return Results(course, timeout) if size is None else SizedResults(course, timeout, size)
+        except BaseException:
+            course.close()
+            raise
 
     @overload
     def amap(
@@ -285,8 +289,8 @@ class Pool(Executor):
         """
         if wait:
             self._check_wait()
-            self._workers.close(cancel_futures)
             try:
+                self._workers.close(cancel_futures)
                 self._workers.ended.recv_ok()
             except BaseException:
                 self._stop()
@@ -319,8 +323,8 @@ class Pool(Executor):
         trace: TracebackType | None,
     ) -> None:
         if kind is None or issubclass(kind, Exception):
-            self._workers.close(kind is not None)
             try:
+                self._workers.close(kind is not None)
                 await self._workers.ended.arecv_ok()
             except BaseException:
                 self._stop()

@@ -159,12 +159,18 @@ class Borrowed:
             future = self.executor.submit(fn, *args)
             with self._lock:
                 self._under_way[job] = future
+            future.add_done_callback(partial(self._ended, job, tell))
         except BaseException:
+            # Interrupted after it was submitted, it runs, and nobody hears of it.
             self._over(job)
             raise
-        future.add_done_callback(tell)  # first: who sees the end finds the room
-        future.add_done_callback(lambda _: self._over(job))
         return future
+
+    def _ended(self, job: object, tell: Callable[[Future[Any]], None], future: Future[Any]) -> None:
+        try:
+            tell(future)  # first: who sees the end finds the room
+        finally:
+            self._over(job)
 
     def _over(self, job: object) -> None:
         with self._lock:

@@ -6,6 +6,8 @@ from collections.abc import Coroutine
 from concurrent.futures import Future
 from contextvars import copy_context
 from functools import partial
+from operator import attrgetter
+from threading import Condition
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
@@ -66,7 +68,7 @@ class Job:
         raise NotImplementedError
 
     def drop(self) -> None:
-        """It will not be started."""
+        """It will not be started. Done again it completes what an exception had interrupted."""
         raise NotImplementedError
 
 
@@ -93,6 +95,7 @@ class Call(Job):
         self.workers = workers
         self.room = workers.room
         future: PoolFuture[Any] = PoolFuture()
+        future._condition.__class__ = _Condition  # pyright: ignore[reportPrivateUsage]
         self.future = future
         future.workers = workers
 
@@ -123,7 +126,8 @@ class Call(Job):
     def drop(self) -> None:
         self.room.leave(self)
         self.future.cancel()
-        self.future.set_running_or_notify_cancel()
+        if self.future._state == "CANCELLED":  # not so when it is done again
+            self.future.set_running_or_notify_cancel()
 
 
 class Item(Job):
@@ -142,6 +146,17 @@ class Item(Job):
         self.course.landed.send_nowait((self.index, error, None))
 
 
+class _Condition(Condition):
+    """Entered and left in C.
+
+    The standard library's own ``__enter__`` is written in Python: a Ctrl-C that comes in there
+    leaves the lock taken, and the future can neither be completed nor asked any more.
+    """
+
+    __enter__ = property(attrgetter("acquire"))  # pyright: ignore[reportAssignmentType]
+    __exit__ = property(attrgetter("_lock.__exit__"))  # pyright: ignore[reportAssignmentType]
+
+
 class PoolFuture(Future[_T]):
     """A future of a job of a pool.
 
@@ -150,6 +165,7 @@ class PoolFuture(Future[_T]):
     """
 
     workers: Workers
+    _condition: Condition  # typeshed does not say
     _landed: Chan[None] | None = None
 
     def result(self, timeout: float | None = None) -> _T:

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextvars import copy_context
 from itertools import chain, islice
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from gochan._gochan import Chan
 from gochan.errors import BlockingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Generator, Iterable
     from concurrent.futures import Future
     from typing import Never, Self
 
@@ -83,6 +84,10 @@ class Course(Generic[_T]):
         self.out = 0
         self.low = self._lowest()
         self._waited = 0.0
+        #: What ends it when its results are dropped; see `_let_go`.
+        self.let_go: Callable[[], object] = (
+            self.todo.clear if workers.executor is None else self.close
+        )
         self.feed()
 
     def feed(self) -> None:
@@ -173,20 +178,23 @@ class Course(Generic[_T]):
 
     def close(self) -> None:
         if not self.over:
-            self.over = True
-            self._more = False
             self.workers.drop(self)
+            self._more = False
+            self.over = True
+            self.let_go = _NOTHING
+
+
+_NOTHING: Callable[[], object] = [].clear
+
+#: The finalizer of results. A Ctrl-C that comes in the Python of a finalizer is lost, and this one
+#: runs at the end of every map: so it calls a function in C, where the workers are our own.
+_let_go = property(attrgetter("_course.let_go"))
 
 
 def _results(course: Course[_T], timeout: float | None) -> Generator[Any]:
-    """The results, for a thread or a goroutine that may block. What comes first is nothing.
-
-    It is begun at once, so that one who drops it ends it. (A `__del__` would do it too, but is also
-    called at the end of every map, and a Ctrl-C that comes in there is lost.)
-    """
+    """The results, for a thread or a goroutine that may block."""
     deadline = None if timeout is None else time.monotonic() + timeout
     try:
-        yield None
         ready, in_chunks = course.ready, course.chunk > 1
         while True:
             while ready:
@@ -202,11 +210,16 @@ def _results(course: Course[_T], timeout: float | None) -> Generator[Any]:
                     course.feed()
                 yield value
             if course.is_all():
+                course.close()
                 return
             value = None  # nobody is to find it here while the next one is waited for
             _wait(course, timeout, deadline)
-    finally:
+    except GeneratorExit:
+        raise  # closed, or dropped: nothing is called here, as in all finalizers
+    except BaseException:
         course.close()
+        raise
+    finally:
         error = None  # an exception holds this frame
 
 
@@ -235,17 +248,21 @@ class Results(chain[_T]):
     A chain of one, because that passes on what the generator gives without a call in Python.
     """
 
+    _course: Course[_T]
     _walk: Generator[_T]
 
     def __new__(cls, course: Course[_T], timeout: float | None) -> Self:
         walk = _results(course, timeout)
-        next(walk)
         self = super().__new__(cls, walk)
         self._walk = walk
+        self._course = course
         return self
+
+    __del__ = _let_go
 
     def close(self) -> None:
         """End it: nothing more is started."""
+        self._course.close()
         self._walk.close()
 
     def __bool__(self) -> bool:
@@ -284,6 +301,7 @@ class AsyncResults(AsyncIterator[_T]):
         course = self._course
         if course.over:
             raise StopAsyncIteration
+        waiting = False
         try:
             while not course.ready:
                 if course.is_all():
@@ -292,7 +310,10 @@ class AsyncResults(AsyncIterator[_T]):
                 if not len(course.landed):
                     course.going_to_wait()
                     course.feed()
-                course.store(await course.landed.arecv_many(course.most))
+                waiting = True
+                landed = await course.landed.arecv_many(course.most)
+                waiting = False
+                course.store(landed)
             _, error, value = course.ready.popleft()
             course.out -= 1
             if isinstance(error, StopAsyncIteration):
@@ -301,8 +322,11 @@ class AsyncResults(AsyncIterator[_T]):
                 raise error
             if course.out < course.low:
                 course.feed()
-        except Exception:
-            course.close()
+        except BaseException:
+            # A cancelled task may go on with the next call: a wait that is broken off takes
+            # nothing. Ctrl-C elsewhere may have taken a result, and there it ends.
+            if not waiting:
+                course.close()
             raise
         finally:
             error = None
@@ -312,10 +336,7 @@ class AsyncResults(AsyncIterator[_T]):
         """End it: nothing more is started."""
         self._course.close()
 
-    def __del__(self) -> None:
-        # A Ctrl-C may have come before there was one.
-        if (course := getattr(self, "_course", None)) is not None:
-            course.close()
+    __del__ = _let_go
 
     def __bool__(self) -> bool:
         return True

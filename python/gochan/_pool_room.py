@@ -80,8 +80,10 @@ class Room:
         """Nobody waits any more."""
         with self._lock:
             self._closed = True
-            while self._line:
-                self._line.popleft().close()
+            for turn in self._line:
+                if not turn.closed:
+                    turn.close()
+            self._line.clear()
 
     def _queue(self, turn: Chan[None]) -> None:
         with self._lock:
@@ -104,7 +106,10 @@ class Room:
             self.leave(turn)
 
     def _call(self) -> None:
-        while self._line and len(self._held) < self._size:
-            turn = self._line.popleft()
-            self._held.add(turn)
-            turn.close()
+        while self._line and (self._line[0].closed or len(self._held) < self._size):
+            turn = self._line[0]
+            if not turn.closed:
+                self._held.add(turn)
+                turn.close()
+            # Last: a Ctrl-C in between leaves it in the line, for the next who calls.
+            self._line.popleft()

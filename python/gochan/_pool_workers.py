@@ -116,22 +116,21 @@ class Workers:
 
     def close(self, cancel: bool = False) -> None:
         """No jobs any more. `cancel`: those that wait are not started."""
-        with self._lock:
-            self._closed = True
-            self.room.close()
-            left = list(self._jobs) if cancel else []
-            if cancel:
-                self._jobs.clear()
-            elif self._jobs:
-                self._call_for_jobs()
-            self._rest()
-        for job in left:
-            if isinstance(job, Job):
-                job.drop()
-                continue
-            job.in_line, job.failed = False, True
-            while job.todo:
-                job.landed.send_nowait((job.todo.popleft()[0], CancelledError(), None))
+        left: deque[Job | Course[Any]] = deque()
+        try:
+            with self._lock:
+                self._closed = True
+                self.room.close()
+                if cancel:
+                    self._jobs, left = left, self._jobs
+                elif self._jobs:
+                    self._call_for_jobs()
+                self._rest()
+            _drop(left)
+        except BaseException:
+            # Ctrl-C. Nobody else knows of those that are left.
+            _drop(left)
+            raise
 
     def abandon(self) -> None:
         """The end of the program need not wait for it."""
@@ -338,6 +337,23 @@ class Workers:
         self._free = self.size
         self._called = False
         self.room = Room(self.capacity, self._lock)
+
+
+def _drop(left: deque[Job | Course[Any]]) -> None:
+    """What waited is not started, and who waits for it hears of that.
+
+    Done again it completes what an exception had interrupted.
+    """
+    while left:
+        job = left[0]
+        if isinstance(job, Job):
+            job.drop()
+        else:
+            job.in_line, job.failed = False, True
+            while job.todo:
+                job.landed.send_nowait((job.todo[0][0], CancelledError(), None))
+                job.todo.popleft()
+        left.popleft()
 
 
 # ---------------------------------------------------------------------- the end of the program

@@ -21,25 +21,16 @@ if TYPE_CHECKING:
         def fail(self, error: BaseException, /) -> None: ...
 
 
-def enter_main() -> object:
-    """Before this thread resumes the main goroutine. Returns what `leave_main` needs."""
-    before = sys.get_asyncgen_hooks()
-    sys.set_asyncgen_hooks(firstiter=None, finalizer=_close_asyncgen)
-    return before
-
-
-def leave_main(before: Any) -> None:
-    sys.set_asyncgen_hooks(*before)
-
-
 def enter_runner() -> object:
     """Before this thread resumes goroutines. Returns what `leave_runner` needs."""
     _trace_as_threading_would()
-    return enter_main()
+    before = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(firstiter=None, finalizer=close_asyncgen)
+    return before
 
 
 def leave_runner(before: Any) -> None:
-    leave_main(before)
+    sys.set_asyncgen_hooks(*before)
     _untrace()
 
 
@@ -56,7 +47,7 @@ def _untrace() -> None:
         sys.setprofile(None)
 
 
-def _close_asyncgen(generator: AsyncGenerator[Any, Any]) -> None:
+def close_asyncgen(generator: AsyncGenerator[Any, Any]) -> None:
     """Closes an async generator that was dropped before its end, in a goroutine: it may await."""
     if getattr(generator, "ag_running", False):
         # Its consumer was closed in the middle of a step, which up to 3.12 leaves it so:

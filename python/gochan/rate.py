@@ -129,7 +129,7 @@ class Limiter:
             ValueError: ``n`` is negative, or ``at`` not finite.
         """
         n = count(n, "Limiter.allow(): n", 0)
-        return self._reserve(n, _moment("Limiter.allow()", at), 0).ok
+        return self._reserve(Reservation(self), n, _moment("Limiter.allow()", at), 0).ok
 
     def reserve(self, n: int = 1, /, *, at: float | None = None) -> Reservation:
         """Book ``n`` tokens, now or later, and say how long to wait for them. Go's ``ReserveN``.
@@ -148,7 +148,7 @@ class Limiter:
             ValueError: ``n`` is negative, or ``at`` not finite.
         """
         n = count(n, "Limiter.reserve(): n", 0)
-        return self._reserve(n, _moment("Limiter.reserve()", at), _FOREVER)
+        return self._reserve(Reservation(self), n, _moment("Limiter.reserve()", at), _FOREVER)
 
     def wait(
         self, n: int = 1, /, *, timeout: float | timedelta | None = None, ctx: Context | None = None
@@ -174,19 +174,21 @@ class Limiter:
             TypeError: ``n`` is no int, or another argument is of the wrong type.
         """
         n, most = _asked("Limiter.wait()", n, timeout)
-        reservation, delay = self._begin("Limiter.wait()", n, most, ctx)
-        if delay > 0:
-            try:
+        reservation, delay = Reservation(self), 0.0
+        try:
+            delay = self._begin(reservation, "Limiter.wait()", n, most, ctx)
+            if delay > 0:
                 sleep(delay, ctx=ctx)
-            except BlockingError:
-                reservation.cancel()
-                raise BlockingError(
-                    f"Limiter.wait() would stop the running event loop for {delay:.3g} s:"
-                    f" use `await limiter.await_n({n})` there"
-                ) from None
-            except BaseException:
-                reservation.cancel()
+        except BaseException as error:
+            self._give_back(reservation, time.monotonic_ns(), unused=True)
+            if not isinstance(error, BlockingError):
                 raise
+        else:
+            return
+        raise BlockingError(
+            f"Limiter.wait() would stop the running event loop for {delay:.3g} s:"
+            f" use `await limiter.await_n({n})` there"
+        )
 
     def await_n(
         self, n: int = 1, /, *, timeout: float | timedelta | None = None, ctx: Context | None = None
@@ -199,13 +201,14 @@ class Limiter:
         return self._await_n(n, most, ctx)
 
     async def _await_n(self, n: int, most: int, ctx: Context | None) -> None:
-        reservation, delay = self._begin("Limiter.await_n()", n, most, ctx)
-        if delay > 0:
-            try:
+        reservation = Reservation(self)
+        try:
+            delay = self._begin(reservation, "Limiter.await_n()", n, most, ctx)
+            if delay > 0:
                 await asleep(delay, ctx=ctx)
-            except BaseException:
-                reservation.cancel()
-                raise
+        except BaseException:
+            self._give_back(reservation, time.monotonic_ns(), unused=True)
+            raise
 
     def __await__(self) -> Generator[Any, Any, None]:
         """Wait until one event may happen."""
@@ -248,31 +251,37 @@ class Limiter:
 
     # ------------------------------------------------------------------ changes of the state
 
-    def _reserve(self, n: int, now: int, most: int) -> Reservation:
-        """Take `n` tokens, if they will be there in `most` nanoseconds."""
+    def _reserve(self, reservation: Reservation, n: int, now: int, most: int) -> Reservation:
+        """Take `n` tokens, if they will be there in `most` nanoseconds.
+
+        The reservation is given, so that one who is interrupted in here can give back what it says.
+        """
         while True:
             rate, burst, _, _, _ = old = self._state
             if rate == INF:
                 # It takes none, so there are none to give back either.
-                return Reservation(self, 0, rate, now)
+                reservation._booked = (0, rate, now)
+                return reservation
             if n > burst:
-                return Reservation(self, n, rate, None)
+                return reservation
             tokens = _advance(old, now) - n
             delay = _time_for(-tokens, rate) if tokens < 0 else 0
             if delay > most:
-                return Reservation(self, n, rate, None)
+                return reservation
             event = now + delay
             with self._lock:
                 if self._state is old:
+                    # Between the two no signal handler runs: there is no call.
                     self._state = (rate, burst, tokens, now, event)
-                    break
-        return Reservation(self, n, rate, event)
+                    reservation._booked = (n, rate, event)
+                    return reservation
 
-    def _give_back(self, reservation: Reservation, now: int) -> None:
+    def _give_back(self, reservation: Reservation, now: int, *, unused: bool = False) -> None:
+        """`unused`: whoever waited was interrupted, perhaps just after its time had come."""
         while True:
             rate, burst, _, _, latest = old = self._state
             n, booked_rate, event = reservation._booked
-            if event is None or event < now or rate == INF:
+            if event is None or (event < now and not unused) or rate == INF:
                 return
             # Events were let pass after this one, and later for its sake: their tokens are theirs.
             restored = n - _tokens_in(latest - event, booked_rate)
@@ -302,8 +311,8 @@ class Limiter:
                     return
 
     def _begin(
-        self, what: str, n: int, most: int, ctx: Context | None
-    ) -> tuple[Reservation, float]:
+        self, reservation: Reservation, what: str, n: int, most: int, ctx: Context | None
+    ) -> float:
         """Book what a wait waits for. Returns how many seconds that is."""
         self._check_burst(what, n)
         deadline = None
@@ -314,10 +323,10 @@ class Limiter:
             deadline = getattr(ctx, "deadline", None)
         now = time.monotonic_ns()
         left = _FOREVER if deadline is None else _nanoseconds(deadline) - now
-        reservation = self._reserve(n, now, min(most, left))
+        self._reserve(reservation, n, now, min(most, left))
         event = reservation._booked[2]
         if event is not None:
-            return reservation, (event - now) / 1e9
+            return (event - now) / 1e9
         self._check_burst(what, n)  # it may have been made smaller meanwhile
         if most <= left:
             raise TimeoutError(f"{what}: n={n} would take longer than the timeout")
@@ -337,11 +346,12 @@ class Reservation:
 
     __slots__ = ("__weakref__", "_booked", "_limiter")
 
-    def __init__(self, limiter: Limiter, n: int, rate: float, event: int | None) -> None:
+    def __init__(self, limiter: Limiter) -> None:
         """Made by ``Limiter.reserve``, never by hand."""
         self._limiter = limiter
-        # How many tokens to give back at most, at which rate they were booked, and for when.
-        self._booked = (n, rate, event)
+        # How many tokens to give back at most, at which rate they were booked, and for when, if
+        # they are.
+        self._booked: tuple[int, float, int | None] = (0, 0.0, None)
 
     @property
     def ok(self) -> bool:

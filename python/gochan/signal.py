@@ -238,11 +238,11 @@ def _name(number: int) -> str:
 
 # ------------------------------------------------------------------ registrations
 def _register(numbers: frozenset[int], register: Callable[[list[_Prepared]], _T]) -> _T:
-    if _system.SIGINT in numbers:
-        _stand_in()
-    if not _POSIX:
-        _set_by_hand(numbers)
     try:
+        if _system.SIGINT in numbers:
+            _stand_in()
+        if not _POSIX:
+            _set_by_hand(numbers)
         return register([(n, _value(n), _is_chained(n)) for n in sorted(numbers)])
     except BaseException:
         _give_back()

@@ -107,11 +107,13 @@ class Flight:
                     )
             except Exception as error:
                 mine.fail(error, _below(error))
+                self._land(key, mine)
                 raise
             mine.succeed(value)
             self._land(key, mine)
             return value, mine.shared
         finally:
+            # Again, for a Ctrl-C that came in there.
             self._land(key, mine)
             # An exception holds this frame, which must not hold the exception.
             del call, mine
@@ -152,12 +154,13 @@ class Flight:
                     value = await value
             except Exception as error:
                 mine.fail(error, _below(error))
+                self._land(key, mine)
                 raise
             mine.succeed(value)
             self._land(key, mine)
             return value, mine.shared
         finally:
-            self._land(key, mine)
+            self._land(key, mine)  # as in do()
             del call, mine
 
     def do_chan(self, key: Hashable, fn: Callable[[], Any], /) -> RecvChan[Result]:
@@ -235,15 +238,15 @@ class Flight:
     def _take(self, key: Hashable, fn: Callable[[], Any], taker: Chan[Result]) -> None:
         """See to it that the channel receives a result."""
         mine = _Call()
-        with self._lock:
-            call = self._calls.get(key)
-            if call is not None:
-                call.shared = True
-                call.takers.append((taker, fn))
-                return
-            mine.boarded = True
-            self._calls[key] = mine
         try:
+            with self._lock:
+                call = self._calls.get(key)
+                if call is not None:
+                    call.shared = True
+                    call.takers.append((taker, fn))
+                    return
+                mine.boarded = True
+                self._calls[key] = mine
             go(self._serve, key, mine, fn, taker)
         except BaseException:
             self._land(key, mine)

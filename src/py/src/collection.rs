@@ -57,11 +57,11 @@ fn tell(py: Python<'_>, phase: &str, _info: &Bound<'_, PyAny>) {
     }
 }
 
-/// Before the first goroutine.
-pub fn watch(py: Python<'_>) -> PyResult<()> {
-    callbacks(py)?
-        .call_method1("append", (wrap_pyfunction!(tell, py)?,))
-        .map(drop)
+/// Before the first goroutine. What it returns has the interpreter tell us, and runs no Python for that.
+pub fn watch(py: Python<'_>) -> PyResult<impl FnOnce() -> PyResult<()>> {
+    let append = callbacks(py)?.getattr("append")?;
+    let tell = wrap_pyfunction!(tell, py)?;
+    Ok(move || append.call1((tell,)).map(drop))
 }
 
 fn callbacks(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {

@@ -25,7 +25,7 @@ use crate::value::{Ref, Value};
 use crate::wake::ChanCore;
 use gochan_core::context::Reason;
 use gochan_core::sys::Arc;
-use pyo3::exceptions::{PyBaseException, PyTypeError};
+use pyo3::exceptions::{PyBaseException, PyException, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -306,6 +306,9 @@ pub fn check_key(key: &Bound<'_, PyAny>, who: &str) -> PyResult<()> {
         )));
     }
     key.hash().map(drop).map_err(|error| {
+        if !error.is_instance_of::<PyException>(key.py()) {
+            return error; // Ctrl-C, in a `__hash__` written in Python
+        }
         let refused = PyTypeError::new_err(format!(
             "{who}: the key must be hashable, which this {} is not",
             text::type_name(key)

@@ -12,7 +12,7 @@ use crate::value::Value;
 use gochan_core::clock::{Clock, Instant, Monotonic};
 use gochan_core::context::Reason;
 use gochan_core::wait_queue::Ticket;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyException, PyTypeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -134,7 +134,10 @@ pub fn with_deadline<'py>(
 
 /// A point on the clock, as users give it.
 fn instant(deadline: &Bound<'_, PyAny>, who: &str) -> PyResult<f64> {
-    deadline.extract::<f64>().map_err(|_| {
+    deadline.extract::<f64>().map_err(|error| {
+        if !error.is_instance_of::<PyException>(deadline.py()) {
+            return error; // Ctrl-C, in a `__float__` written in Python
+        }
         PyTypeError::new_err(format!(
             "{who}: deadline must be seconds on the clock of time.monotonic() (float or int), not {}",
             text::type_name(deadline)

@@ -143,11 +143,16 @@ fn explain(py: Python<'_>, error: &PyErr) {
         return;
     }
     let error = error.value(py);
-    if error.str().is_ok_and(|text| text == "no running event loop") {
+    // asyncio's own, which says nothing else. Not by `str()`: that runs signal handlers.
+    let text = error
+        .getattr(intern!(py, "args"))
+        .and_then(|args| args.get_item(0));
+    let is_asyncios = text.and_then(|text| text.eq("no running event loop"));
+    if guard::found(py, is_asyncios).unwrap_or(false) {
         let note =
             "asyncio code runs in a goroutine by way of gochan.aio: `await gochan.aio(asyncio.sleep(1))`";
         // Without the note the error is as good as it was.
-        drop(error.call_method1("add_note", (note,)));
+        guard::found(py, error.call_method1("add_note", (note,)));
     }
 }
 
@@ -452,7 +457,7 @@ pub fn close(goroutine: &Bound<'_, Goroutine>) {
     }
     if let Err(error) = guard::call_method(coroutine, intern!(py, "close"), []) {
         if !is_goexit(py, error.value(py)) {
-            guard::write_unraisable(py, error, Some(goroutine.as_any()));
+            guard::raise_later(py, error, Some(goroutine.as_any()));
         }
     }
     if entered {

@@ -39,10 +39,12 @@ pub fn refuse(who: &str) -> PyResult<()> {
 #[cold]
 fn register(py: Python<'_>) -> PyResult<()> {
     let function = wrap_pyfunction!(at_exit, py)?;
-    let atexit = py.import("atexit")?;
+    // All that runs Python is done first: a Ctrl-C that comes there must not leave it half done.
+    let register = py.import("atexit")?.getattr("register")?;
+    let watch = collection::watch(py)?;
     if !PREPARED.swap(true, Ordering::AcqRel) {
-        atexit.call_method1("register", (function,))?;
-        collection::watch(py)?;
+        register.call1((function,))?;
+        watch()?;
     }
     Ok(())
 }

@@ -19,6 +19,7 @@ use crate::error;
 use crate::gc;
 use crate::goroutine::Goroutine;
 use crate::group_step::{Call, Step};
+use crate::guard;
 use crate::html;
 use crate::limit::Limit;
 use crate::operation::Operation;
@@ -232,7 +233,7 @@ impl Group {
                 ),
             };
             // The error goes out as it is where that is no place for notes.
-            drop(error.call_method1("add_note", (note,)));
+            guard::found(py, error.call_method1("add_note", (note,)));
         }
     }
 

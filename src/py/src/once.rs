@@ -21,6 +21,7 @@ use pyo3::exceptions::{PyException, PyRuntimeError, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::ThreadId;
 
 /// Who runs the function, as far as one can know whether it waits for itself (O3).
@@ -192,6 +193,7 @@ impl Once {
             py,
             OnceTurn {
                 once: slf.clone().unbind(),
+                runs: AtomicBool::new(false),
             },
         )?;
         run.call1((turn, r#fn))
@@ -233,23 +235,32 @@ impl Once {
 #[derive(Debug)]
 struct OnceTurn {
     once: Py<Once>,
+    /// Whether it is the first, and has not finished.
+    runs: AtomicBool,
 }
 
 #[pymethods]
 impl OnceTurn {
-    /// True: it is the first, runs, and then calls `finish`. None: done.
+    /// True: it is the first, and runs. None: done. Then, and whatever it raised, `finish`: a Ctrl-C can come between its end and
+    /// the next line of Python.
     fn begin(&self, py: Python<'_>) -> PyResult<Option<bool>> {
         coroutine::check_exit(py)?;
         let me = this_party(py)?;
         Ok(match self.once.get().gate.enter(me, "Once.ado()")? {
-            Turn::First => Some(true),
+            Turn::First => {
+                self.runs.store(true, Ordering::Release);
+                Some(true)
+            }
             Turn::Running => Some(false),
             Turn::Done => None,
         })
     }
 
+    /// Does nothing for one who did not run.
     fn finish(&self) {
-        self.once.get().gate.finish();
+        if self.runs.swap(false, Ordering::AcqRel) {
+            self.once.get().gate.finish();
+        }
     }
 
     fn wait<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Awaitable>> {

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use pyo3::exceptions::{PySystemExit, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyWeakrefMethods, PyWeakrefReference};
+use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -47,7 +47,7 @@ pub fn remember(goroutine: &Bound<'_, Goroutine>) {
             let old = UNLOOKED.lock().insert(goroutine.get().id(), weak.unbind());
             drop(old);
         }
-        Err(error) => guard::write_unraisable(py, error, Some(goroutine.as_any())),
+        Err(error) => guard::raise_later(py, error, Some(goroutine.as_any())),
     }
 }
 
@@ -69,8 +69,11 @@ pub fn report(goroutine: &Bound<'_, Goroutine>) {
     if error.is_instance_of::<PySystemExit>() {
         return;
     }
-    if let Err(failed) = call_hook(goroutine, &error) {
-        guard::write_unraisable(py, failed, Some(goroutine.as_any()));
+    // The hook is the first function in Python that runs now. A Ctrl-C that came before would come out of it, in place of the report.
+    let interrupted = py.check_signals().err();
+    let failed = call_hook(goroutine, &error).err();
+    for error in failed.into_iter().chain(interrupted) {
+        guard::raise_later(py, error, Some(goroutine.as_any()));
     }
 }
 
@@ -108,12 +111,14 @@ pub fn report_at_exit(py: Python<'_>) {
 /// Once, when there is a first error to keep in mind.
 fn register_at_exit(py: Python<'_>) -> PyResult<()> {
     static REGISTERED: AtomicBool = AtomicBool::new(false);
-    if REGISTERED.swap(true, Ordering::AcqRel) {
+    if REGISTERED.load(Ordering::Acquire) {
         return Ok(());
     }
     let function = wrap_pyfunction!(report_at_exit, py)?;
-    py.import("atexit")?
-        .call_method("register", (function,), None::<&Bound<'_, PyDict>>)?;
+    let register = py.import("atexit")?.getattr("register")?;
+    if !REGISTERED.swap(true, Ordering::AcqRel) {
+        register.call1((function,))?;
+    }
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use crate::due;
 use crate::exit;
 use crate::goroutine::{Body, Goroutine, flag};
 use crate::guard;
-use crate::hooks::Hooks;
+use crate::hooks::{self, Hooks};
 use crate::host;
 use crate::scope::Scope;
 use crate::spawn::{self, Kind};
@@ -48,6 +48,7 @@ pub fn run(
     let kind = spawn::kind_of("run()", main)?;
     refuse_inside(py)?;
     exit::prepare(py)?;
+    hooks::prepare(py)?;
     let scope = Scope::begin(Arc::new(Parker::new()), block::signals_arrive_here(py));
     let ending = EndOfRun(&scope);
     let goroutine = spawn::main_goroutine(main, &scope)?;

@@ -30,7 +30,7 @@ use gochan_core::parker::{Parker, Woken};
 use gochan_core::signals::{Number, SignalSet};
 use gochan_core::sys::Arc;
 use parking_lot::Mutex;
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyException, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use std::collections::VecDeque;
@@ -254,7 +254,7 @@ impl<'a> Turn<'a> {
                 return;
             };
             if let Err(error) = delivery.send(py) {
-                guard::write_unraisable(py, error, None);
+                guard::raise_later(py, error, None);
             }
         }
     }
@@ -314,9 +314,16 @@ fn end_context(node: &Link, signal: &Bound<'_, PyAny>) -> PyResult<()> {
     if node.get().core().is_over() {
         return Ok(());
     }
-    let cause = guard::call(CAUSE.import(py, "gochan.signal", "SignalError")?, [signal])?;
-    context_node::end(py, node, Reason::Canceled, Some(Cause::new(cause)));
-    Ok(())
+    let cause = CAUSE
+        .import(py, "gochan.signal", "SignalError")
+        .and_then(|class| guard::call(class, [signal]));
+    // The signal has come, whatever becomes of its name: it is not sent again.
+    let (cause, made) = match cause {
+        Ok(cause) => (Some(Cause::new(cause)), Ok(())),
+        Err(error) => (None, Err(error)),
+    };
+    context_node::end(py, node, Reason::Canceled, cause);
+    made
 }
 
 impl State {
@@ -422,6 +429,9 @@ fn start_watcher(py: Python<'_>) -> PyResult<()> {
     };
     begin().map_err(|error| {
         get().lock().has_watcher = false;
+        if !error.is_instance_of::<PyException>(py) {
+            return error; // Ctrl-C, in the middle of the first import
+        }
         let refused = PyRuntimeError::new_err(format!(
             "gochan.signal: no thread to be had for the delivery of signals ({error})"
         ));

@@ -302,7 +302,7 @@ impl Origin {
             job.get().arm(goroutine.unbind());
             let call = world::get().calls.push(job.unbind());
             // Without a thread to be had it waits: the monitor looks for one.
-            drop(world::call_server(py, call));
+            guard::found(py, world::call_server(py, call));
             return Ok(());
         }
         match guard::call(function, []) {
@@ -374,7 +374,7 @@ fn start_coroutine(goroutine: &Bound<'_, Goroutine>, body: Body) {
     // by finds it, and the monitor looks.
     if let Err(error) = world::ready_new(py, Routine::new(goroutine.clone())) {
         monitor::watch();
-        drop(error);
+        guard::found::<()>(py, Err(error));
     }
 }
 

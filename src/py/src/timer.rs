@@ -192,7 +192,7 @@ impl Timer {
         let function = call.function.bind(py);
         guard::with_error_aside(py, || {
             if let Err(error) = call.origin.start(function) {
-                guard::write_unraisable(py, error, Some(function));
+                guard::raise_later(py, error, Some(function));
             }
         });
     }

@@ -205,7 +205,7 @@ pub fn ready_last(py: Python<'_>, routine: Routine) {
 pub fn call_runner(py: Python<'_>) {
     if let Err(error) = try_call_runner(py) {
         // No thread to be had now. The job waits for the next push, or for a runner to look again.
-        guard::write_unraisable(py, error, None);
+        guard::raise_later(py, error, None);
     }
 }
 
@@ -268,7 +268,7 @@ pub fn keep_a_spare(py: Python<'_>) {
     if get().seats.is_empty() {
         if let Err(error) = threads::start(py, Order::Wait) {
             // It goes without; the next runner tries again.
-            drop(error);
+            guard::found::<()>(py, Err(error));
         }
     }
 }
