@@ -16,6 +16,8 @@
 //! * A wake that comes while it still runs, on its way to parking perhaps, is remembered (NOTIFIED): then its
 //!   park fails, and the thread that resumed it queues it again. No wake is lost.
 //! * DONE is final.
+//! * Who only looks at a parked one, while others may run, moves it to RUNNING as well ([`ParkWord::hold`]), and parks it
+//!   again: so it is never looked at in the middle of a step.
 
 use crate::sys::atomic::{AtomicU8, Ordering};
 
@@ -64,6 +66,14 @@ impl ParkWord {
         // A swap, to see what the wakers wrote that came until now.
         self.0.swap(RUNNABLE, Ordering::AcqRel);
         false
+    }
+
+    /// Holds one that is parked where it is, for somebody who looks at it from outside. True: nobody resumes it until the
+    /// caller lets go, by [`Self::park`], and queues it if that says so.
+    pub fn hold(&self) -> bool {
+        self.0
+            .compare_exchange(PARKED, RUNNING, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
     }
 
     /// Somebody has something for it. True: the caller queues it.
@@ -146,6 +156,19 @@ mod tests {
         assert!(word.start() && word.park());
         assert!(word.wake());
         assert!(!word.wake());
+    }
+
+    #[test]
+    fn one_that_is_held_is_woken_when_it_is_let_go() {
+        let word = ParkWord::new();
+        assert!(!word.hold(), "in a queue");
+        assert!(word.start() && !word.hold(), "it runs");
+        assert!(word.park() && word.hold());
+        assert!(!word.hold(), "by one at a time");
+        assert!(!word.wake(), "whoever holds it queues it");
+        assert!(!word.park());
+        assert!(word.start() && word.park() && word.hold() && word.park());
+        assert!(word.wake());
     }
 
     #[test]

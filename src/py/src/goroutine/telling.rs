@@ -77,9 +77,6 @@ impl Goroutine {
         {
             return Some((blocked.what.clone(), blocked.since));
         }
-        if this.word.standing() != Standing::Parked {
-            return None;
-        }
         coroutine::waits_in(slf)
     }
 
