@@ -15,6 +15,7 @@ mod step;
 
 pub use slots::fill_slots;
 
+use crate::collection;
 use crate::current;
 use crate::goroutine::{Goroutine, flag};
 use crate::guard;
@@ -115,6 +116,11 @@ impl Awaitable {
         };
         let ended = match std::mem::replace(&mut state.stage, Stage::Over) {
             Stage::Goroutine(mut wait) => {
+                if collection::is_on() {
+                    // Its goroutine, which is to say what it waited for, may come after its coroutine.
+                    let (_, name) = state.operation.names();
+                    wait.goroutine().note_broken_off(state.operation.title(py, name));
+                }
                 wait.end(&state.operation);
                 state.stage = Stage::Aborted;
                 return Ok(());

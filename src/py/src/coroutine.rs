@@ -285,7 +285,7 @@ impl<'a, 'py> Held<'a, 'py> {
 
 impl Drop for Held<'_, '_> {
     fn drop(&mut self) {
-        if cfg!(Py_GIL_DISABLED) && !self.0.get().word.park() {
+        if cfg!(Py_GIL_DISABLED) && !self.0.get().word.let_go() {
             world::ready(self.0.py(), Routine::new(self.0.clone()));
         }
     }
@@ -356,7 +356,7 @@ fn report_lost(goroutine: &Bound<'_, Goroutine>, waits: Option<String>) {
     if this.is_abandoned() || world::is_stopped() {
         return;
     }
-    let what = waits.map_or_else(
+    let what = waits.or_else(|| this.broken_off()).map_or_else(
         || "it was waiting".to_owned(),
         |what| format!("it waits in {what}"),
     );
