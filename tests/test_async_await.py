@@ -100,7 +100,12 @@ def test_awaitables_that_delegate(start: Start) -> None:
         assert await by_hand == 5
         await feeder
         late = ByHand(ch.arecv())
-        go(ch.send, 6)
+
+        async def feed_late() -> None:
+            await is_parked(ch, receivers=1)
+            await ch.asend(6)
+
+        go(feed_late)
         assert await late == 6
         assert late.steps == 1, "it waited once, and was resumed once"
 

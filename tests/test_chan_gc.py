@@ -130,7 +130,12 @@ def test_failed_operations_leak_no_reference() -> None:
 async def test_parked_operations_leak_no_reference(host: Host, peer: Host, capacity: int) -> None:
     ch: Chan[object] = Chan(capacity)
     value = Node()
-    before = sys.getrefcount(value)
+
+    def now() -> int:
+        gc.collect()
+        return sys.getrefcount(value)
+
+    before = now()
     for _ in range(10):
         receiver = peer.spawn(recv_one, ch)
         await host.parked(ch, receivers=1)
@@ -146,12 +151,7 @@ async def test_parked_operations_leak_no_reference(host: Host, peer: Host, capac
         # The harness keeps results and arguments until the peers are let go of.
         del receiver, sender
         peer.peers.clear()
-    await host.until(lambda: _collected(value) == before, "the references are back")
-
-
-def _collected(value: object) -> int:
-    gc.collect()
-    return sys.getrefcount(value) - 1
+    await host.until(lambda: now() == before, "the references are back")
 
 
 async def test_close_drops_the_values_of_parked_senders(

@@ -61,6 +61,9 @@ pub fn heard() {
 /// Whether somebody waits for this thread to let go of the GIL.
 #[inline]
 pub fn is_wanted() -> bool {
+    if cfg!(Py_GIL_DISABLED) {
+        return false;
+    }
     WANTED.load(Ordering::Relaxed) != 0
         || RUNG.load(Ordering::Relaxed) != WAITED_FOR.load(Ordering::Relaxed)
         || deferred::has_some()

@@ -15,6 +15,7 @@ mod step;
 
 pub use slots::fill_slots;
 
+use crate::collection;
 use crate::current;
 use crate::goroutine::{Goroutine, flag};
 use crate::guard;
@@ -55,7 +56,7 @@ impl Awaitable {
 
     #[inline]
     fn step(slf: Borrowed<'_, '_, Self>, stepped: Option<Borrowed<'_, '_, Goroutine>>) -> PyResult<Step> {
-        let Some(mut guard) = slf.get().state.try_lock() else {
+        let Some(mut guard) = slf.get().state.try_lock(slf.py()) else {
             return Err(PyRuntimeError::new_err(
                 "this operation is being awaited by another task already",
             ));
@@ -96,7 +97,7 @@ impl Awaitable {
 
     /// What a goroutine that awaits this waits for, and since when.
     pub fn waits_in(&self, py: Python<'_>) -> Option<(String, Instant)> {
-        let state = self.state.try_lock()?;
+        let state = self.state.try_look()?;
         let since = match &state.stage {
             Stage::Goroutine(wait) => wait.since(),
             Stage::Aborted => monitor::now(),
@@ -108,13 +109,18 @@ impl Awaitable {
 
     /// Ends the operation from outside: a wait is cancelled, a value that was handed over goes back.
     pub fn abort(&self, py: Python<'_>) -> PyResult<()> {
-        let Some(mut state) = self.state.try_lock() else {
+        let Some(mut state) = self.state.try_lock(py) else {
             return Err(PyRuntimeError::new_err(
                 "this operation is being awaited right now",
             ));
         };
         let ended = match std::mem::replace(&mut state.stage, Stage::Over) {
             Stage::Goroutine(mut wait) => {
+                if collection::is_on() {
+                    // Its goroutine, which is to say what it waited for, may come after its coroutine.
+                    let (_, name) = state.operation.names();
+                    wait.goroutine().note_broken_off(state.operation.title(py, name));
+                }
                 wait.end(&state.operation);
                 state.stage = Stage::Aborted;
                 return Ok(());
@@ -172,7 +178,7 @@ impl Awaitable {
             error.setattr("__traceback__", traceback)?;
         }
         let error = PyErr::from_value(error);
-        if let Some(mut state) = slf.get().state.try_lock() {
+        if let Some(mut state) = slf.get().state.try_lock(slf.py()) {
             if state.operation.holds_up_errors() {
                 let stepped = current::stepped(slf.py());
                 let stepped = stepped.as_ref().map(Bound::as_borrowed);
@@ -188,7 +194,7 @@ impl Awaitable {
 
     fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
-        if let Some(mut state) = slf.get().state.try_lock() {
+        if let Some(mut state) = slf.get().state.try_lock(slf.py()) {
             if state.operation.holds_up_errors() {
                 // What a coroutine that is closed raises next. It takes the lock if it can.
                 let closing = PyGeneratorExit::new_err(());
@@ -201,7 +207,7 @@ impl Awaitable {
 
     fn __repr__(slf: &Bound<'_, Self>) -> String {
         let py = slf.py();
-        let Some(state) = slf.get().state.try_lock() else {
+        let Some(state) = slf.get().state.try_look() else {
             return "<gochan operation, running>".into();
         };
         let name = state.operation.names().1;
@@ -218,7 +224,7 @@ impl Awaitable {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let Some(state) = self.state.try_lock() else {
+        let Some(state) = self.state.try_look() else {
             return Ok(());
         };
         state.operation.traverse(visit)?;
@@ -230,7 +236,7 @@ impl Awaitable {
     }
 
     fn __clear__(&self, py: Python<'_>) {
-        let state = self.state.try_lock().map(|mut state| {
+        let state = self.state.try_lock(py).map(|mut state| {
             let stage = std::mem::replace(&mut state.stage, Stage::Over);
             (stage, state.operation.take())
         });

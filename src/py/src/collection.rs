@@ -102,10 +102,15 @@ fn end(py: Python<'_>) {
     coroutine::close_found(py);
 }
 
+/// Whether the collector works on this thread.
+pub fn is_on() -> bool {
+    COLLECTION.with(|collection| collection.on.get())
+}
+
 /// How many operations were refused to the coroutine that the collector closes on this thread; none if it closes none.
 #[inline]
 pub fn refused() -> Option<u32> {
-    if !COLLECTION.with(|collection| collection.on.get()) {
+    if !is_on() {
         return None;
     }
     let closed = closed_by_collector()?;

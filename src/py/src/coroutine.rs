@@ -17,6 +17,7 @@ use crate::text;
 use crate::turns;
 use crate::world::{self, Routine};
 use gochan_core::clock::Instant;
+use gochan_core::sched::park_word::Standing;
 use parking_lot::Mutex;
 use pyo3::exceptions::{PyResourceWarning, PyRuntimeError, PyStopIteration, PyTypeError};
 use pyo3::ffi;
@@ -262,17 +263,43 @@ fn foreign_awaitable<'py>(foreign: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
 /// Flags of a code object that may await: of a coroutine, of a generator that is one, of an async generator.
 pub const CO_AWAITS: u32 = 0x80 | 0x100 | 0x200;
 
-/// What it waits for at the end of its chain of awaits, and since when.
+/// What it waits for at the end of its chain of awaits, and since when. None if it is not parked.
 pub fn waits_in(goroutine: &Bound<'_, Goroutine>) -> Option<(String, Instant)> {
+    let _held = Held::hold(goroutine)?;
     let awaits = end_of_chain(goroutine)?;
     awaits.get().waits_in(goroutine.py())
 }
 
-/// The operation at the end of the goroutine's chain of awaits.
+/// A parked goroutine that stays so for as long as this lives.
+///
+/// With the GIL nobody resumes it anyway while this thread looks. Without, another thread could in the middle of the look, which would
+/// go through frames that run, and have the awaitable locked when the goroutine comes for its outcome.
+struct Held<'a, 'py>(&'a Bound<'py, Goroutine>);
+
+impl<'a, 'py> Held<'a, 'py> {
+    fn hold(goroutine: &'a Bound<'py, Goroutine>) -> Option<Self> {
+        let word = &goroutine.get().word;
+        let holds = if cfg!(Py_GIL_DISABLED) {
+            word.hold()
+        } else {
+            word.standing() == Standing::Parked
+        };
+        holds.then(|| Self(goroutine))
+    }
+}
+
+impl Drop for Held<'_, '_> {
+    fn drop(&mut self) {
+        if cfg!(Py_GIL_DISABLED) && !self.0.get().word.let_go() {
+            world::ready(self.0.py(), Routine::new(self.0.clone()));
+        }
+    }
+}
+
+/// The operation at the end of the goroutine's chain of awaits. For one who holds it, or has the right to resume it.
 fn end_of_chain<'py>(goroutine: &Bound<'py, Goroutine>) -> Option<Bound<'py, Awaitable>> {
     let py = goroutine.py();
-    // SAFETY: attached; only looked at. With the GIL nobody changes it meanwhile; without, the caller asks for what
-    // may be old news anyway, and the goroutine is parked, or the caller has the right to resume it.
+    // SAFETY: attached, and the caller holds it or has the right to resume it: nobody else changes it meanwhile.
     let body = unsafe { goroutine.get().body() };
     let mut at = body.as_ref()?.coroutine.clone_ref(py).into_bound(py);
     loop {
@@ -334,7 +361,7 @@ fn report_lost(goroutine: &Bound<'_, Goroutine>, waits: Option<String>) {
     if this.is_abandoned() || world::is_stopped() {
         return;
     }
-    let what = waits.map_or_else(
+    let what = waits.or_else(|| this.broken_off()).map_or_else(
         || "it was waiting".to_owned(),
         |what| format!("it waits in {what}"),
     );

@@ -178,6 +178,10 @@ impl Wait {
         self.goroutine.value().as_ptr() == goroutine.as_ptr()
     }
 
+    pub fn goroutine(&self) -> &Goroutine {
+        self.goroutine.get()
+    }
+
     pub fn since(&self) -> Instant {
         self.since
     }

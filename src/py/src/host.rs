@@ -65,11 +65,16 @@ fn asyncio_is_imported(py: Python<'_>) -> PyResult<bool> {
         return Ok(true);
     }
     let length = modules(py)?.len();
-    if LOOKED_AT.swap(length, Ordering::Relaxed) == length {
+    if LOOKED_AT.load(Ordering::Acquire) == length {
         return Ok(false);
     }
     let yes = imported(py, "asyncio.events")?.is_some();
-    YES.store(yes, Ordering::Relaxed);
+    // In this order, and never back: another thread may look at the same time, or have looked too early.
+    if yes {
+        YES.store(true, Ordering::Relaxed);
+    } else {
+        LOOKED_AT.store(length, Ordering::Release);
+    }
     Ok(yes)
 }
 

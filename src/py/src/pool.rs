@@ -112,9 +112,8 @@ impl Pool {
                 // interpreter is nearly gone: then nothing is dropped any more.
                 Python::try_attach(|_| std::ptr::drop_in_place(value));
             }
-            let free = &mut *self.free.get();
-            if keep && !cfg!(Py_GIL_DISABLED) && free.len() < KEEP {
-                free.push(object);
+            if !cfg!(Py_GIL_DISABLED) && keep && (*self.free.get()).len() < KEEP {
+                (*self.free.get()).push(object);
             } else if let Some(release) = (*class).tp_free {
                 release(object.cast());
             }

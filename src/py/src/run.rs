@@ -151,7 +151,8 @@ impl<'py> Home<'_, 'py> {
                 coroutine::step_main(&self.main, raised.take());
                 continue;
             }
-            raised = self.wait(py).err();
+            // What was raised before is kept: somebody may hold main at this moment, to look at it.
+            raised = self.wait(py).err().or(raised);
         }
         // It came when main had nothing left to run.
         raised.map_or(Ok(()), Err)

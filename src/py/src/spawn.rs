@@ -461,9 +461,10 @@ fn not_callable(who: &str, function: &Bound<'_, PyAny>) -> PyErr {
 /// partials and `__call__`.
 fn code_flags(function: &Bound<'_, PyAny>) -> Option<u32> {
     let py = function.py();
-    // SAFETY: attached, a live object; a function's code is a borrowed code object.
+    // SAFETY: attached, a live object; a function's code is a borrowed code object. Without the GIL another thread may give
+    // the function other code before ours is counted.
     unsafe {
-        if ffi::PyFunction_Check(function.as_ptr()) == 1 {
+        if !cfg!(Py_GIL_DISABLED) && ffi::PyFunction_Check(function.as_ptr()) == 1 {
             let code = Bound::from_borrowed_ptr(py, ffi::PyFunction_GetCode(function.as_ptr()));
             return flags_of(&code);
         }
@@ -524,9 +525,10 @@ pub fn short_name(function: &Bound<'_, PyAny>) -> String {
 /// The function's qualified name.
 pub fn name_of(function: &Bound<'_, PyAny>) -> Py<PyString> {
     let py = function.py();
-    // SAFETY: attached, a live object; a function's qualified name is a str.
+    // SAFETY: attached, a live object; a function's qualified name is a str. Without the GIL another thread may give the function
+    // another name before ours is counted.
     unsafe {
-        if ffi::PyFunction_Check(function.as_ptr()) == 1 {
+        if !cfg!(Py_GIL_DISABLED) && ffi::PyFunction_Check(function.as_ptr()) == 1 {
             let name = (*function.as_ptr().cast::<ffi::PyFunctionObject>()).func_qualname;
             return Bound::from_borrowed_ptr(py, name).cast_into_unchecked().unbind();
         }

@@ -16,6 +16,8 @@
 //! * A wake that comes while it still runs, on its way to parking perhaps, is remembered (NOTIFIED): then its
 //!   park fails, and the thread that resumed it queues it again. No wake is lost.
 //! * DONE is final.
+//! * Who only looks at a parked one, while others may run, holds it (HELD, and CALLED once it is woken) and lets it go again: so it is
+//!   never looked at in the middle of a step. A wake in between is remembered, as while it runs.
 
 use crate::sys::atomic::{AtomicU8, Ordering};
 
@@ -24,6 +26,8 @@ const RUNNING: u8 = 1;
 const NOTIFIED: u8 = 2;
 const PARKED: u8 = 3;
 const DONE: u8 = 4;
+const HELD: u8 = 5;
+const CALLED: u8 = 6;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
@@ -54,9 +58,14 @@ impl ParkWord {
     /// It stopped to wait. False: it was woken meanwhile, and the caller queues it again.
     #[inline]
     pub fn park(&self) -> bool {
+        self.leave(RUNNING)
+    }
+
+    #[inline]
+    fn leave(&self, state: u8) -> bool {
         if self
             .0
-            .compare_exchange(RUNNING, PARKED, Ordering::AcqRel, Ordering::Acquire)
+            .compare_exchange(state, PARKED, Ordering::AcqRel, Ordering::Acquire)
             .is_ok()
         {
             return true;
@@ -64,6 +73,18 @@ impl ParkWord {
         // A swap, to see what the wakers wrote that came until now.
         self.0.swap(RUNNABLE, Ordering::AcqRel);
         false
+    }
+
+    /// Holds one that is parked where it is, to look at it from outside: nobody resumes it until [`Self::let_go`].
+    pub fn hold(&self) -> bool {
+        self.0
+            .compare_exchange(PARKED, HELD, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+
+    /// Ends a hold. False: it was woken meanwhile, and the caller queues it.
+    pub fn let_go(&self) -> bool {
+        self.leave(HELD)
     }
 
     /// Somebody has something for it. True: the caller queues it.
@@ -75,6 +96,7 @@ impl ParkWord {
             let next = match seen {
                 PARKED => RUNNABLE,
                 RUNNING => NOTIFIED,
+                HELD => CALLED,
                 DONE => return false,
                 // Nothing to change, but it is written all the same: whoever resumes it next then sees what this waker
                 // wrote before.
@@ -115,8 +137,9 @@ impl ParkWord {
     pub fn standing(&self) -> Standing {
         match self.0.load(Ordering::Acquire) {
             RUNNABLE => Standing::Runnable,
-            RUNNING | NOTIFIED => Standing::Running,
-            PARKED => Standing::Parked,
+            // Called, it is neither parked nor in a queue yet.
+            RUNNING | NOTIFIED | CALLED => Standing::Running,
+            PARKED | HELD => Standing::Parked,
             _ => Standing::Done,
         }
     }
@@ -146,6 +169,20 @@ mod tests {
         assert!(word.start() && word.park());
         assert!(word.wake());
         assert!(!word.wake());
+    }
+
+    #[test]
+    fn one_that_is_held_is_woken_when_it_is_let_go() {
+        let word = ParkWord::new();
+        assert!(!word.hold(), "in a queue");
+        assert!(word.start() && !word.hold(), "it runs");
+        assert!(word.park() && word.hold());
+        assert!(!word.hold(), "by one at a time");
+        assert_eq!(word.standing(), Standing::Parked);
+        assert!(!word.wake(), "whoever holds it queues it");
+        assert!(!word.start() && !word.let_go());
+        assert!(word.start() && word.park() && word.hold() && word.let_go());
+        assert!(word.wake());
     }
 
     #[test]

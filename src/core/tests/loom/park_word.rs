@@ -96,6 +96,35 @@ fn two_wakers() {
     });
 }
 
+/// Somebody looks at it while it parks and is woken: no wake is lost, and nobody steps it during the look.
+#[test]
+fn held_for_a_look() {
+    model(|| {
+        let goroutine = Goroutine::new(1);
+        let waker = thread::spawn({
+            let goroutine = Arc::clone(&goroutine);
+            move || goroutine.send(0)
+        });
+        let looker = thread::spawn({
+            let goroutine = Arc::clone(&goroutine);
+            move || {
+                if !goroutine.word.hold() {
+                    return;
+                }
+                let steps = goroutine.steps.load(Ordering::Relaxed);
+                assert_eq!(steps, goroutine.resumed.load(Ordering::Relaxed));
+                if !goroutine.word.let_go() {
+                    goroutine.drive();
+                }
+            }
+        });
+        goroutine.drive();
+        waker.join().unwrap();
+        looker.join().unwrap();
+        goroutine.check_ended();
+    });
+}
+
 /// Nobody can reach a goroutine any more, they think, and end it, while a wake comes after all: it is resumed or ended, not both,
 /// and who ends it has seen its steps.
 #[test]

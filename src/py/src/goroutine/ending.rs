@@ -34,6 +34,8 @@ pub(super) struct Rare {
     /// What it waits for in a blocking form. An `async def` goroutine that awaits keeps none: its chain of
     /// awaits leads there.
     pub(super) blocked: Option<Blocked>,
+    /// What it waited for when the collector closed a coroutine of its chain of awaits before it came to the goroutine.
+    pub(super) broken_off: Option<String>,
 }
 
 impl Ending {

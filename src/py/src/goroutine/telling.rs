@@ -77,10 +77,18 @@ impl Goroutine {
         {
             return Some((blocked.what.clone(), blocked.since));
         }
-        if this.word.standing() != Standing::Parked {
-            return None;
-        }
         coroutine::waits_in(slf)
+    }
+
+    /// For [`Self::broken_off`].
+    pub fn note_broken_off(&self, what: String) {
+        let old = self.ending.lock().rare().broken_off.replace(what);
+        drop(old);
+    }
+
+    /// What it waited for when the collector broke that off.
+    pub fn broken_off(&self) -> Option<String> {
+        self.ending.lock().rare.as_ref()?.broken_off.clone()
     }
 
     pub(super) fn is_blocked(&self) -> bool {
