@@ -125,10 +125,7 @@ def test_nothing_waits_in_its_finally_block(on: Any, caught: bool) -> None:
 
 @on_each_thread
 def test_one_that_iterates_over_an_async_generator(on: Any) -> None:
-    """The generator, which the goroutine is suspended in, awaits in its own finally block.
-
-    Up to 3.12 Python leaves such a generator alone when its consumer is closed.
-    """
+    """The generator, which the goroutine is suspended in, awaits in its own finally block."""
     log: list[str] = []
 
     async def values(ch: Chan[int]) -> AsyncGenerator[int, None]:
@@ -159,8 +156,7 @@ def test_one_that_iterates_over_an_async_generator(on: Any) -> None:
         [text] = said()
         assert "it waits in Chan.arecv()" in text
         assert heard == []
-    values_log = ["values", "values, after agosched"] if sys.version_info >= (3, 13) else []
-    assert log == [*values_log, "consumes"]
+    assert log == ["values", "values, after agosched", "consumes"]
 
 
 def test_a_finally_block_may_start_goroutines() -> None:

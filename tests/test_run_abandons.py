@@ -194,7 +194,7 @@ def test_those_whose_time_runs_out_later() -> None:
 
     async def child() -> None:
         try:
-            await Chan[int]().arecv(timeout=0.02)
+            await Chan[int]().arecv(timeout=0.3)  # longer than main takes on a busy machine
         except TimeoutError:
             woken.append("late")
 
@@ -205,7 +205,7 @@ def test_those_whose_time_runs_out_later() -> None:
 
     async def later() -> None:
         with pytest.raises(TimeoutError):
-            await Chan[int]().arecv(timeout=0.1)
+            await Chan[int]().arecv(timeout=0.4)
 
     ended(main)
     run(later)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import asyncio
 import inspect
+from contextlib import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ PATIENCE = 0.2
 
 # asyncio itself holds its tasks weakly: one that waits for something only it knows of would be
 # collected.
-_running: set[asyncio.Task[object]] = set()
+_running: dict[asyncio.Task[object], Call] = {}
 
 _stopped: dict[asyncio.AbstractEventLoop, _thread.LockType] = {}
 
@@ -42,11 +43,55 @@ def _serve(loop: asyncio.AbstractEventLoop, stopped: _thread.LockType) -> None:
         stopped.release()
 
 
+class Call:
+    """One task of the loop, for whoever waits for it."""
+
+    __slots__ = ("left", "loop", "run", "task")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, run: int | None) -> None:
+        self.loop = loop
+        self.run = run
+        self.task: asyncio.Task[object] | None = None
+        self.left = False
+
+    def leave(self) -> None:
+        """Nobody waits any more. From any thread."""
+        with suppress(RuntimeError):  # the loop is closed: the program ends
+            self.loop.call_soon_threadsafe(self.cancel)
+
+    def cancel(self) -> None:
+        """In the thread of the loop."""
+        self.left = True
+        if self.task is not None:
+            self.task.cancel()
+
+
+def leave_run(loop: asyncio.AbstractEventLoop, run: int) -> None:
+    """Nobody waits any more for what was started in this `run()`. From any thread."""
+
+    def leave() -> None:
+        for call in [call for call in _running.values() if call.run == run]:
+            call.cancel()
+
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(leave)
+
+
+async def _end() -> None:
+    """As `asyncio.run` does it at its end: tasks are cancelled. But they may not take for ever."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=PATIENCE)
+    asyncio.get_running_loop().stop()
+
+
 def stop(loop: asyncio.AbstractEventLoop) -> None:
-    """Stops the loop. What still runs there is abandoned."""
-    loop.call_soon_threadsafe(loop.stop)
+    """Stops the loop. What still runs there is cancelled, and abandoned if that does not end it."""
+    loop.call_soon_threadsafe(lambda: loop.create_task(_end()))
     stopped = _stopped.pop(loop)
-    if stopped.acquire(timeout=PATIENCE):
+    if stopped.acquire(timeout=2 * PATIENCE):
         for task in asyncio.all_tasks(loop):
             _abandon(task)
         loop.close()
@@ -55,7 +100,7 @@ def stop(loop: asyncio.AbstractEventLoop) -> None:
 def _abandon(task: asyncio.Task[Any]) -> None:
     """Not a word of it: the program has ended."""
     task._log_destroy_pending = False  # type: ignore[attr-defined]
-    _running.discard(task)
+    _running.pop(task, None)
     begun = task.get_coro()
     if not inspect.iscoroutine(begun):
         return
@@ -63,11 +108,16 @@ def _abandon(task: asyncio.Task[Any]) -> None:
     if frame and inspect.getcoroutinestate(begun) == inspect.CORO_CREATED:
         given = frame.f_locals.get("awaitable")
         begun.close()
-        if inspect.iscoroutine(given):
-            given.close()
+        _forget(given)
 
 
-async def wrap(awaitable: Awaitable[_T]) -> tuple[bool, _T | BaseException]:
+def _forget(awaitable: object) -> None:
+    """It never begins, and Python is not to warn of that."""
+    if inspect.iscoroutine(awaitable):
+        awaitable.close()
+
+
+async def wrap(awaitable: Awaitable[_T], call: Call) -> tuple[bool, _T | BaseException]:
     """`(True, value)` or `(False, exception)`: what a task raises goes further than its result.
 
     SystemExit, for one, would stop the loop for everybody. What is not a coroutine, or belongs to
@@ -75,11 +125,16 @@ async def wrap(awaitable: Awaitable[_T]) -> tuple[bool, _T | BaseException]:
     """
     task = asyncio.current_task()
     assert task is not None
-    _running.add(task)
+    if call.left:
+        _forget(awaitable)
+        return False, asyncio.CancelledError()
+    call.task = task
+    _running[task] = call
     try:
         return True, await awaitable
     except BaseException as error:
         # Its first frame is this one, which is not the caller's business.
         return False, error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
     finally:
-        _running.discard(task)
+        _running.pop(task, None)
+        call.task = None

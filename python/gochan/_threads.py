@@ -48,14 +48,25 @@ def _untrace() -> None:
 
 
 def close_asyncgen(generator: AsyncGenerator[Any, Any]) -> None:
-    """Closes an async generator that was dropped before its end, in a goroutine: it may await."""
+    """Closes an async generator that was dropped before its end, in a goroutine: it may await.
+
+    When the program ends it is closed at once, and its `finally` blocks can not wait.
+    """
     if getattr(generator, "ag_running", False):
-        # Its consumer was closed in the middle of a step, which up to 3.12 leaves it so:
+        # Its consumer was dropped in the middle of a step, which up to 3.12 leaves it so:
         # nothing can close it.
         return
-    from gochan._gochan import go
+    from gochan._gochan import _go_closer  # pyright: ignore[reportPrivateUsage]
 
-    go(generator.aclose)
+    if _go_closer(generator):
+        return
+    closing = generator.aclose()
+    try:
+        closing.send(None)
+    except StopIteration:
+        return
+    # It waits for something that is not gochan's, and nobody is left who would wake it.
+    closing.close()
 
 
 def serve(

@@ -10,13 +10,16 @@ use crate::exit;
 use crate::guard;
 use crate::limit::Limit;
 use crate::operation::Operation;
+use crate::scope::Scope;
 use crate::spawn;
 use crate::text;
 use crate::value::Value;
 use crate::wake::ChanCore;
 use gochan_core::sys::Arc;
+use gochan_core::waiter::epoch;
 use parking_lot::Mutex;
 use pyo3::exceptions::PyTypeError;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -30,7 +33,8 @@ type Running = Pin<Box<dyn Future<Output = PyResult<Py<PyAny>>> + Send>>;
 
 /// Runs an awaitable of asyncio on gochan's own asyncio loop: `await aio(session.get(url))` in a goroutine.
 ///
-/// Its result, or its exception, comes back. It has a copy of the caller's contextvars.
+/// Its result, or its exception, comes back. It has a copy of the caller's contextvars. When nobody waits for it any more (Ctrl-C, a
+/// task that is cancelled, a goroutine that is closed, a `run()` that ends) it is cancelled.
 #[pyfunction]
 #[pyo3(signature = (awaitable, /))]
 pub fn aio<'py>(awaitable: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Awaitable>> {
@@ -48,6 +52,7 @@ pub fn aio<'py>(awaitable: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Awaitable>
     }
     let operation = Operation::Aio {
         awaitable: Some(awaitable.clone().unbind()),
+        task: Task::default(),
         result: Arc::new(ChanCore::new(1)),
     };
     Awaitable::new(py, operation, Limit::Never)
@@ -107,28 +112,107 @@ pub fn refuse() -> PyResult<()> {
     current::refuse_while_closing(|| "aio() on gochan's asyncio loop".into())
 }
 
+/// A task on the loop that has not ended as far as the waiting side knows. Dropped then, the task is cancelled.
+#[derive(Debug, Default)]
+pub struct Task {
+    /// The `_aio.Call`.
+    call: Option<Py<PyAny>>,
+    epoch: u32,
+}
+
+impl Task {
+    /// What the goroutine gets.
+    pub fn finish(&mut self, py: Python<'_>, pair: Value) -> PyResult<Py<PyAny>> {
+        drop(self.call.take());
+        let (ok, value): (bool, Bound<'_, PyAny>) = pair.into_bound(py).extract()?;
+        if ok {
+            Ok(value.unbind())
+        } else {
+            Err(PyErr::from_value(value))
+        }
+    }
+
+    pub fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.call)
+    }
+}
+
+impl Drop for Task {
+    #[inline]
+    fn drop(&mut self) {
+        let Some(call) = self.call.take() else {
+            return;
+        };
+        // In a forked child the loop is the parent's.
+        if self.epoch != epoch::current() {
+            return;
+        }
+        Python::try_attach(|py| {
+            guard::with_error_aside(py, || {
+                if let Err(error) = guard::call_method(call.bind(py), intern!(py, "leave"), []) {
+                    guard::raise_later(py, error, None);
+                }
+            });
+        });
+    }
+}
+
+/// A `run()` has ended: nobody waits any more for what was started in it.
+pub fn leave_run(py: Python<'_>, scope: &Scope) {
+    if !scope.uses_aio() {
+        return;
+    }
+    let known = LOOP.lock().as_ref().map(|known| known.clone_ref(py));
+    let Some(known) = known else {
+        return;
+    };
+    let left = py
+        .import("gochan._aio")
+        .and_then(|aio| aio.getattr("leave_run"))
+        .and_then(|leave| {
+            let run = scope.id().into_pyobject(py)?;
+            guard::call(&leave, [known.bind(py), run.as_any()]).map(drop)
+        });
+    if let Err(error) = left {
+        guard::raise_later(py, error, None);
+    }
+}
+
 /// Starts `awaitable` as a task; its end goes into `result` as `(True, value)` or `(False, exception)`.
-pub fn start(py: Python<'_>, awaitable: Py<PyAny>, result: &Arc<ChanCore>) -> PyResult<()> {
+pub fn start(py: Python<'_>, awaitable: Py<PyAny>, result: &Arc<ChanCore>) -> PyResult<Task> {
+    static CALL: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     static WRAP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let event_loop = event_loop(py)?;
-    let task = WRAP.import(py, "gochan._aio", "wrap")?.call1((awaitable,))?;
+    let run = current::scope(py).map(|scope| {
+        scope.will_use_aio();
+        scope.id()
+    });
+    let call = CALL
+        .import(py, "gochan._aio", "Call")?
+        .call1((&event_loop, run))?;
+    let task = WRAP
+        .import(py, "gochan._aio", "wrap")?
+        .call1((awaitable, &call))?;
     let locals = TaskLocals::new(event_loop).with_context(spawn::copy_context(py)?.into_bound(py));
     let future = pyo3_async_runtimes::into_future_with_locals(&locals, task)?;
-    let call = std::sync::Arc::new(Call {
+    let polled = std::sync::Arc::new(Polled {
         future: Mutex::new(Some(Box::pin(future))),
         result: Arc::clone(result),
     });
-    call.wake();
-    Ok(())
+    polled.wake();
+    Ok(Task {
+        call: Some(call.unbind()),
+        epoch: epoch::current(),
+    })
 }
 
-struct Call {
+struct Polled {
     /// `None` while it is polled, and when it is over.
     future: Mutex<Option<Running>>,
     result: Arc<ChanCore>,
 }
 
-impl Wake for Call {
+impl Wake for Polled {
     /// Somebody has completed the future, or begins it: poll. Runs attached, on the loop's thread.
     fn wake(self: std::sync::Arc<Self>) {
         let taken = self.future.lock().take();
@@ -157,15 +241,5 @@ impl Wake for Call {
                 });
             }
         }
-    }
-}
-
-/// What the goroutine gets.
-pub fn finish(py: Python<'_>, pair: Value) -> PyResult<Py<PyAny>> {
-    let (ok, value): (bool, Bound<'_, PyAny>) = pair.into_bound(py).extract()?;
-    if ok {
-        Ok(value.unbind())
-    } else {
-        Err(PyErr::from_value(value))
     }
 }

@@ -123,6 +123,9 @@ impl Awaitable {
                 }
                 wait.end(&state.operation);
                 state.stage = Stage::Aborted;
+                let left = state.operation.abandon();
+                drop(state);
+                drop(left);
                 return Ok(());
             }
             stage => (stage, state.operation.take()),

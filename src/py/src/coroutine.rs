@@ -19,7 +19,9 @@ use crate::world::{self, Routine};
 use gochan_core::clock::Instant;
 use gochan_core::sched::park_word::Standing;
 use parking_lot::Mutex;
-use pyo3::exceptions::{PyResourceWarning, PyRuntimeError, PyStopIteration, PyTypeError};
+use pyo3::exceptions::{
+    PyGeneratorExit, PyResourceWarning, PyRuntimeError, PyStopAsyncIteration, PyStopIteration, PyTypeError,
+};
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -482,8 +484,14 @@ pub fn close(goroutine: &Bound<'_, Goroutine>) {
     if !entered {
         drop(PyErr::take(py));
     }
+    close_generators(coroutine);
     if let Err(error) = guard::call_method(coroutine, intern!(py, "close"), []) {
-        if !is_goexit(py, error.value(py)) {
+        if is_goexit(py, error.value(py)) {
+            drop(error);
+        } else if world::is_stopped() {
+            // There is no later. A Ctrl-C that is signalled once more would come out of the next `finally` block, and cut that short.
+            guard::write_unraisable(py, error, Some(goroutine.as_any()));
+        } else {
             guard::raise_later(py, error, Some(goroutine.as_any()));
         }
     }
@@ -494,6 +502,44 @@ pub fn close(goroutine: &Bound<'_, Goroutine>) {
     body.drop_guarded(py);
     drop(closing);
     Goroutine::finish(goroutine, End::Value(py.None()));
+}
+
+/// Closes the async generators of a chain of awaits that wait themselves, from the innermost outwards.
+///
+/// Up to 3.12, closing whoever iterates over such a generator leaves it where it is, for ever: `close` of what `__anext__` gave does
+/// nothing. `throw` reaches it.
+fn close_generators(coroutine: &Bound<'_, PyAny>) {
+    if cfg!(Py_3_13) {
+        return;
+    }
+    let py = coroutine.py();
+    let mut steps = Vec::new();
+    let mut at = Some(coroutine.clone());
+    // Most chains end after one step, and at exit a million may be closed.
+    while let Some(object) = at.filter(|object| !object.is_exact_instance_of::<Awaitable>()) {
+        at = next_in_chain(&object);
+        if object
+            .get_type()
+            .name()
+            .is_ok_and(|name| name == "async_generator_asend")
+        {
+            steps.push(object);
+        }
+    }
+    for step in steps.into_iter().rev() {
+        let closing = PyGeneratorExit::new_err(())
+            .into_value(py)
+            .into_bound(py)
+            .into_any();
+        match guard::call_method(&step, intern!(py, "throw"), [&closing]) {
+            Err(error) if error.is_instance_of::<PyGeneratorExit>(py) => {}
+            Err(error) if error.is_instance_of::<PyStopAsyncIteration>(py) => {}
+            Err(error) if world::is_stopped() => guard::write_unraisable(py, error, Some(&step)),
+            Err(error) => guard::raise_later(py, error, Some(&step)),
+            // It yields or awaits once more: what a coroutine that does so is told by Python, it finds out when it is dropped.
+            Ok(_) => {}
+        }
+    }
 }
 
 // ---------------------------------------------------------------- goexit

@@ -149,7 +149,7 @@ mod _gochan {
         close, ignored, mark, notify, notify_context, reset, set_again, stop, wanted, watch,
     };
     #[pymodule_export]
-    use super::spawn::go_apart;
+    use super::spawn::{go_apart, go_closer};
     #[pymodule_export]
     use super::timer::{Ticker, Timer, after, after_func, asleep, sleep, tick};
     #[pymodule_export]
@@ -214,7 +214,7 @@ mod _gochan {
                 let name = name
                     .cast::<pyo3::types::PyString>()
                     .map_or_else(|_| String::new(), crate::text::of);
-                !name.starts_with("_signal") && name != "_go_apart"
+                !name.starts_with("_signal") && !name.starts_with("_go_")
             })
             .collect();
         module.setattr("__all__", all)?;

@@ -74,6 +74,7 @@ pub enum Operation {
     /// `aio()`: an awaitable of asyncio, until it is started; then its result comes.
     Aio {
         awaitable: Option<Py<PyAny>>,
+        task: aio::Task,
         result: Arc<ChanCore>,
     },
     /// One of several sends and receives.
@@ -155,17 +156,21 @@ impl Operation {
             Self::Group(step) => step.attempt(py),
             Self::Select(select) => select.attempt(py),
             Self::Under(under) => under.attempt(py),
-            Self::Aio { awaitable, result } => {
+            Self::Aio {
+                awaitable,
+                task,
+                result,
+            } => {
                 if let Some(awaitable) = awaitable.take() {
                     if let Err(refused) = aio::refuse() {
                         // It would warn that nobody awaited it.
                         drop(awaitable.call_method0(py, "close"));
                         return Err(refused);
                     }
-                    aio::start(py, awaitable, result)?;
+                    *task = aio::start(py, awaitable, result)?;
                 }
                 match result.try_recv() {
-                    Ok(pair) => aio::finish(py, pair).map(Some),
+                    Ok(pair) => task.finish(py, pair).map(Some),
                     Err(_) => Ok(None),
                 }
             }
@@ -283,8 +288,8 @@ impl Operation {
                     answer(goroutine.bind(py), *ask).map(Queued::Not)
                 }
             },
-            Self::Aio { result, .. } => match result.recv_or_park_with(|| waker(0)) {
-                RecvStart::Received(pair) => aio::finish(py, pair).map(Queued::Not),
+            Self::Aio { task, result, .. } => match result.recv_or_park_with(|| waker(0)) {
+                RecvStart::Received(pair) => task.finish(py, pair).map(Queued::Not),
                 RecvStart::Parked(ticket) => Ok(Queued::In(ticket)),
                 RecvStart::Closed => unreachable!("nobody closes it"),
             },
@@ -325,7 +330,7 @@ impl Operation {
             }
             (Self::Recv { chan, face }, Outcome::Closed) => face::closed(chan.bind(py), *face),
             (Self::Send { chan, .. }, Outcome::Closed) => Err(face::send_on_closed(chan.bind(py))),
-            (Self::Aio { .. }, Outcome::Received(pair, _)) => aio::finish(py, pair),
+            (Self::Aio { task, .. }, Outcome::Received(pair, _)) => task.finish(py, pair),
             (Self::Ask { goroutine, ask }, _) => answer(goroutine.bind(py), *ask),
             (_, _) => Ok(py.None()),
         }
@@ -388,6 +393,14 @@ impl Operation {
         }
     }
 
+    /// Nobody waits any more. What is to be dropped for that, which calls Python: the task that `aio()` started ends.
+    pub fn abandon(&mut self) -> impl Drop + use<> {
+        match self {
+            Self::Aio { task, .. } => std::mem::take(task),
+            _ => aio::Task::default(),
+        }
+    }
+
     /// Takes it out; `Yield`, which holds nothing, is left.
     pub fn take(&mut self) -> Self {
         std::mem::replace(self, Self::Yield)
@@ -406,7 +419,10 @@ impl Operation {
             Self::Ask { goroutine, .. } => visit.call(goroutine),
             Self::Ready { result } => visit.call(result),
             // The result's channel is not shown: whoever waits there is held by a task of the loop, which completes it.
-            Self::Aio { awaitable, .. } => visit.call(awaitable),
+            Self::Aio { awaitable, task, .. } => {
+                visit.call(awaitable)?;
+                task.traverse(visit)
+            }
             Self::Sleep(_) | Self::Yield => Ok(()),
             Self::Acquire(acquire) => acquire.traverse(visit),
             Self::Group(step) => step.traverse(visit),

@@ -5,6 +5,7 @@
 //! handler raises (Ctrl-C, or an exit of the program's own) is thrown into main. The price is that a hand-over between main and
 //! another goroutine changes threads.
 
+use crate::aio;
 use crate::announce;
 use crate::block;
 use crate::coroutine;
@@ -16,6 +17,8 @@ use crate::goroutine::{Body, Goroutine, flag};
 use crate::guard;
 use crate::hooks::{self, Hooks};
 use crate::host;
+use crate::limit::Limit;
+use crate::operation::Operation;
 use crate::scope::Scope;
 use crate::spawn::{self, Kind};
 use crate::world;
@@ -50,7 +53,7 @@ pub fn run(
     exit::prepare(py)?;
     hooks::prepare(py)?;
     let scope = Scope::begin(Arc::new(Parker::new()), block::signals_arrive_here(py));
-    let ending = EndOfRun(&scope);
+    let ending = EndOfRun(py, &scope);
     let goroutine = spawn::main_goroutine(main, &scope)?;
     let home = Home {
         main: goroutine,
@@ -73,16 +76,18 @@ pub fn run(
         driven?;
     }
     home.wait_for_the_others(py)?;
+    home.wait_for_closers(py)?;
     drop(ending);
     Goroutine::look_at_result(&home.main)
 }
 
 /// Abandons the goroutines of the run, also when `run` leaves with an error.
-struct EndOfRun<'a>(&'a Arc<Scope>);
+struct EndOfRun<'a, 'py>(Python<'py>, &'a Arc<Scope>);
 
-impl Drop for EndOfRun<'_> {
+impl Drop for EndOfRun<'_, '_> {
     fn drop(&mut self) {
-        Scope::end(self.0);
+        Scope::end(self.1);
+        guard::with_error_aside(self.0, || aio::leave_run(self.0, self.1));
     }
 }
 
@@ -164,6 +169,15 @@ impl<'py> Home<'_, 'py> {
             self.wait(py)?;
         }
         Ok(())
+    }
+
+    /// Async generators that were left before their end are closed before the run is over, as asyncio's are: their `finally` blocks
+    /// may await.
+    fn wait_for_closers(&self, py: Python<'py>) -> PyResult<()> {
+        match self.scope.known_closers(py) {
+            Some(group) => block::wait(py, Operation::Wait { group }, Limit::Never).map(drop),
+            None => Ok(()),
+        }
     }
 
     /// Sleeps until something may have changed. An error is what a signal handler raised.

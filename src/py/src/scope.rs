@@ -8,16 +8,24 @@
 //! * Once `over` is set no goroutine of the scope is resumed any more, and the scope counts no longer.
 
 use crate::value::Value;
+use crate::wait_group::WaitGroup;
 use gochan_core::Waiter;
 use gochan_core::parker::Parker;
 use gochan_core::sys::Arc;
 use parking_lot::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use pyo3::prelude::*;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 #[derive(Debug)]
 pub struct Scope {
+    /// Never used again.
+    id: u64,
     over: AtomicBool,
     active: AtomicUsize,
+    /// Whether a task of `aio()` was started in it.
+    uses_aio: AtomicBool,
+    /// Counts the goroutines that close async generators, once there was one.
+    closers: Mutex<Option<Py<WaitGroup>>>,
     /// A waiter that is over, for peers of goroutines that are abandoned.
     pub nobody: Waiter<Value>,
     /// Whether the program's main thread is in it.
@@ -26,6 +34,7 @@ pub struct Scope {
     pub home: Arc<Parker>,
 }
 
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 /// Goroutines outside of any `run()`.
 static FREE: AtomicUsize = AtomicUsize::new(0);
 /// The scopes of the `run()`s that are going on. What may not happen under it: a drop of a scope, any Python.
@@ -40,8 +49,11 @@ impl Scope {
         let scope = Arc::new(Self {
             nobody,
             on_main_thread,
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             over: AtomicBool::new(false),
             active: AtomicUsize::new(0),
+            uses_aio: AtomicBool::new(false),
+            closers: Mutex::new(None),
             home,
         });
         LIVE.lock().push(Arc::clone(&scope));
@@ -54,6 +66,39 @@ impl Scope {
 
     pub fn active(&self) -> usize {
         self.active.load(Ordering::Acquire)
+    }
+
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub fn uses_aio(&self) -> bool {
+        self.uses_aio.load(Ordering::Acquire)
+    }
+
+    pub fn will_use_aio(&self) {
+        self.uses_aio.store(true, Ordering::Release);
+    }
+
+    /// Who is told of the goroutines that close its async generators.
+    pub fn closers(&self, py: Python<'_>) -> PyResult<Py<WaitGroup>> {
+        if let Some(known) = self.known_closers(py) {
+            return Ok(known);
+        }
+        let new = Py::new(py, WaitGroup::new())?;
+        let mut closers = self.closers.lock();
+        if let Some(first) = &*closers {
+            // Another thread's.
+            let first = first.clone_ref(py);
+            drop(closers);
+            return Ok(first);
+        }
+        *closers = Some(new.clone_ref(py));
+        Ok(new)
+    }
+
+    pub fn known_closers(&self, py: Python<'_>) -> Option<Py<WaitGroup>> {
+        Some(self.closers.lock().as_ref()?.clone_ref(py))
     }
 
     /// Main has ended: the rest is abandoned.

@@ -206,6 +206,31 @@ pub fn go_apart<'py>(function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Gorout
     start_call(py, work, None, None)
 }
 
+/// Starts a goroutine that closes an async generator, which its `run()` waits for. False when the program ends: nothing that is
+/// started now would run.
+#[pyfunction]
+#[pyo3(name = "_go_closer", signature = (generator, /))]
+pub fn go_closer(generator: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = generator.py();
+    if world::is_stopped() {
+        return Ok(false);
+    }
+    let work = Work {
+        context: copy_context(py)?,
+        function: generator.getattr(intern!(py, "aclose"))?.unbind(),
+        args: PyTuple::empty(py).unbind(),
+        kwargs: None,
+    };
+    // Not of a run that is over: then nobody would resume it.
+    let scope = current::scope(py).filter(|scope| !scope.is_over());
+    let told = match &scope {
+        Some(scope) => Some(Told::WaitGroup(scope.closers(py)?)),
+        None => None,
+    };
+    start_call(py, work, told.as_ref(), scope)?;
+    Ok(true)
+}
+
 fn start_call<'py>(
     py: Python<'py>,
     work: Work,

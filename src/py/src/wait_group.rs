@@ -84,7 +84,7 @@ fn leaving_waits(kind: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
 #[pymethods]
 impl WaitGroup {
     #[new]
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             core: Arc::new(GroupCore::new()),
         }
