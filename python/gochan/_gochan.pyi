@@ -18,7 +18,15 @@ What holds for all of them:
 - All classes may be used from any thread. They refuse copy and pickle with a TypeError.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterator,
+)
 from datetime import timedelta
 from types import GenericAlias
 from typing import (
