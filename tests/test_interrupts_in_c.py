@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from gochan import background, go, run, with_deadline, with_value
+from gochan import Pool, background, go, run, with_deadline, with_value
 from interrupting import raise_in_c
 from reporting import Reports
 
@@ -107,6 +107,21 @@ def test_an_error_that_nobody_looked_at_is_reported(reports: Reports) -> None:
     with pytest.raises(KeyboardInterrupt):
         drop()
     assert reports.settled() == ["unseen"]
+
+
+@pytest.mark.parametrize("make", [Pool, lambda: iter(Pool(1).map(abs, range(9)))])
+def test_the_end_of_a_pool_or_map_runs_no_python(make: Callable[[], object]) -> None:
+    """In a finalizer an interrupt is printed, and lost."""
+    Pool(1).submit(int).result()  # everything is imported
+
+    def drop() -> None:
+        both = [make(), Last()]
+        both.clear()
+        for _ in range(100):
+            pass
+
+    with pytest.raises(KeyboardInterrupt):
+        drop()
 
 
 class Key:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,17 +42,21 @@ def seconds(value: float | timedelta, what: str) -> float:
     return real(total(), what, "seconds (float or int) or a timedelta")
 
 
-def count(value: SupportsIndex, what: str, least: int) -> int:
-    """An int that is not less than `least`.
+def count(value: SupportsIndex, what: str, least: int, most: float = math.inf) -> int:
+    """An int that is not less than `least`, nor more than `most`.
 
     Raises:
         TypeError: It is no int.
-        ValueError: It is less.
+        ValueError: It is less, or more.
     """
     try:
         number = operator.index(value)
     except TypeError:
         raise TypeError(f"{what} must be an int, not {type(value).__name__}") from None
+    if number > most:
+        raise ValueError(f"{what} must be at most {most}")
     if number < least:
-        raise ValueError(f"{what} must be at least {least}, not {number}")
+        # Python refuses to write out thousands of digits.
+        given = str(number) if number >= -sys.maxsize else "a number too long to print"
+        raise ValueError(f"{what} must be at least {least}, not {given}")
     return number

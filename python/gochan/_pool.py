@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
@@ -81,8 +82,12 @@ class Pool(Executor):
         queue: int | None = None,
         executor: Executor | None = None,
     ) -> None:
-        size = _default(executor) if workers is None else count(workers, "Pool(): workers", 1)
-        waiting = size if queue is None else count(queue, "Pool(): queue", 0)
+        size = (
+            _default(executor)
+            if workers is None
+            else count(workers, "Pool(): workers", 1, sys.maxsize)
+        )
+        waiting = size if queue is None else count(queue, "Pool(): queue", 0, sys.maxsize)
         if executor is None:
             self._workers: Workers | Borrowed = Workers(size, waiting)
         elif isinstance(executor, Executor):  # pyright: ignore[reportUnnecessaryIsInstance]

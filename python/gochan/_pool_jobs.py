@@ -12,6 +12,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from gochan._gochan import Chan
+from gochan._numbers import seconds
 from gochan.errors import BlockingError, GoExit
 
 if TYPE_CHECKING:
@@ -178,6 +179,8 @@ class PoolFuture(Future[_T]):
         """Wait until it is done, or for so long. What is left of the time, for who knows better."""
         if self.done():
             return timeout
+        if timeout is not None:
+            timeout = seconds(timeout, "the result of a Pool's job: timeout")
         landed = self._landed
         if landed is None:
             landed = Chan[None]()

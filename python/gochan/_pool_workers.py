@@ -26,6 +26,7 @@ import weakref
 from collections import deque
 from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -76,7 +77,7 @@ class Workers:
         self._abandoned = False
         #: Closed when it is shut down and nothing is left.
         self.ended = Chan[None]()
-        _all.add(self)
+        _all[id(self)] = weakref.ref(self, partial(_all.pop, id(self)))
 
     # ------------------------------------------------------------------ from outside
 
@@ -361,7 +362,8 @@ def _drop(left: deque[Job | Course[Any]]) -> None:
 # Those that have something to do. A program that comes to its end waits for them, as for the
 # standard library's executors.
 _busy: set[Workers] = set()
-_all: weakref.WeakSet[Workers] = weakref.WeakSet()
+# Not a WeakSet: what that calls when a pool goes is Python, and a Ctrl-C that comes there is lost.
+_all: dict[int, weakref.ref[Workers]] = {}
 _at_exit = False
 
 
@@ -387,8 +389,10 @@ def _finish() -> None:
 def _forget() -> None:
     _busy.clear()
     _here.workers = None
-    for workers in list(_all):
-        workers.forget()
+    for known in list(_all.values()):
+        workers = known()
+        if workers is not None:
+            workers.forget()
 
 
 if hasattr(os, "register_at_fork"):

@@ -440,12 +440,9 @@ def _asked(what: str, n: int, timeout: float | timedelta | None) -> tuple[int, i
 def _rate(what: str, rate: float) -> float:
     given = real(rate, f"{what}: the rate")
     if given < 0:
-        raise ValueError(f"{what}: the rate must not be negative, but it is {rate}")
+        raise ValueError(f"{what}: the rate must not be negative, but it is {given:g}")
     return given
 
 
 def _burst(what: str, burst: int) -> int:
-    given = count(burst, f"{what}: the burst", 0)
-    if given > _FOREVER:
-        raise ValueError(f"{what}: the burst must be less than 2**63")
-    return given
+    return count(burst, f"{what}: the burst", 0, _FOREVER)

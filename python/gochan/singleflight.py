@@ -83,12 +83,18 @@ class Flight:
         Raises:
             TypeError: ``key`` is not hashable, ``fn`` cannot be called, or is an ``async def``.
             BlockingError: It would stop a running event loop; use ``ado`` there.
+            RuntimeError: ``fn`` called it for its own key: it would wait for itself for ever.
             Exception: What the function raised, whoever's it was.
         """
         _check_function("Flight.do()", fn)
         mine = call = _Call()
         try:
             while (call := self._board(key, mine)) is not mine:
+                if call.thread == threading.get_ident():
+                    raise RuntimeError(
+                        "Flight.do() was called for a key by the function that runs for that key:"
+                        " it would wait for itself for ever"
+                    )
                 try:
                     call.landed.recv_ok()
                 except BlockingError:
@@ -98,6 +104,7 @@ class Flight:
                     ) from None
                 if call.has_result:
                     return call.result(), True
+            mine.thread = threading.get_ident()
             try:
                 value = fn()
                 if isinstance(value, CoroutineType):
@@ -148,8 +155,10 @@ class Flight:
                 await call.landed.arecv_ok()
                 if call.has_result:
                     return call.result(), True
+            mine.thread = threading.get_ident()
             try:
                 value = fn()
+                mine.thread = None
                 if hasattr(value, "__await__"):
                     value = await value
             except Exception as error:
@@ -256,12 +265,17 @@ class Flight:
         self, key: Hashable, mine: _Call, fn: Callable[[], Any], taker: Chan[Result]
     ) -> None:
         try:
-            work = go(fn)
-            await work.ajoin()
-            error = work.exception()
-            if error is None:
-                mine.succeed(work.result())
-            elif isinstance(error, Exception):
+            error: BaseException | None
+            try:
+                work = go(fn)
+            except Exception as refused:  # a generator function, or no thread to be had
+                error = refused
+            else:
+                await work.ajoin()
+                error = work.exception()
+                if error is None:
+                    mine.succeed(work.result())
+            if isinstance(error, Exception):
                 mine.fail(error, error.__traceback__)
             self._land(key, mine)
             # Its own taker gets whatever it was; another run would end in the same way.
@@ -282,6 +296,7 @@ class _Call:
         "landed",
         "shared",
         "takers",
+        "thread",
         "value",
     )
 
@@ -289,6 +304,8 @@ class _Call:
         #: Closed when it is over. What says how it ended is set before, and by one caller alone.
         self.landed = Chan[None]()
         self.has_result = False  # False at the end: who waits asks again
+        #: The thread that its function keeps until its end.
+        self.thread: int | None = None
         self.value: Any = None
         self._error: Exception | None = None
         self._traceback: TracebackType | None = None

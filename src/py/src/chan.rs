@@ -228,7 +228,12 @@ pub fn as_int<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyA
         return Ok(None);
     }
     // SAFETY: attached, a live object; a new reference or null with an error.
-    unsafe { Bound::from_owned_ptr_or_err(object.py(), ffi::PyNumber_Index(object.as_ptr())).map(Some) }
+    let int = unsafe { Bound::from_owned_ptr_or_err(object.py(), ffi::PyNumber_Index(object.as_ptr())) };
+    match int {
+        // An array has the method, and is no int most of the time.
+        Err(error) if error.is_instance_of::<PyTypeError>(object.py()) => Ok(None),
+        int => int.map(Some),
+    }
 }
 
 /// The object of a new `Chan`, for whichever of its two bases the interpreter asks; refuses all

@@ -12,7 +12,7 @@ use crate::value::Value;
 use gochan_core::clock::{Clock, Instant, Monotonic};
 use gochan_core::context::Reason;
 use gochan_core::wait_queue::Ticket;
-use pyo3::exceptions::{PyException, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyException, PyOverflowError, PyTypeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -137,6 +137,9 @@ fn instant(deadline: &Bound<'_, PyAny>, who: &str) -> PyResult<f64> {
     deadline.extract::<f64>().map_err(|error| {
         if !error.is_instance_of::<PyException>(deadline.py()) {
             return error; // Ctrl-C, in a `__float__` written in Python
+        }
+        if error.is_instance_of::<PyOverflowError>(deadline.py()) {
+            return PyValueError::new_err(format!("{who}: deadline must be in the range of a float"));
         }
         PyTypeError::new_err(format!(
             "{who}: deadline must be seconds on the clock of time.monotonic() (float or int), not {}",

@@ -1,12 +1,12 @@
 //! How long an operation may take: `timeout=` as users write it.
 
+use crate::chan::as_int;
 use crate::host;
 use crate::text;
 use gochan_core::clock::{Clock, Instant, Monotonic};
 use pyo3::exceptions::{PyTypeError, PyValueError};
-use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyFloat, PyInt};
+use pyo3::types::PyFloat;
 use std::time::Duration;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -83,10 +83,7 @@ fn number(timeout: &Bound<'_, PyAny>, operation: &str, what: &str) -> PyResult<f
         return Ok(float.value());
     }
     let py = timeout.py();
-    // SAFETY: attached, a live object.
-    if timeout.is_instance_of::<PyInt>() || unsafe { ffi::PyIndex_Check(timeout.as_ptr()) } == 1 {
-        // SAFETY: attached, a live object; the result is a new reference or null with an error.
-        let int = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyNumber_Index(timeout.as_ptr()))? };
+    if let Some(int) = as_int(timeout)? {
         // An int beyond a float's range is a very long time, in one direction or the other.
         return match int.extract::<f64>() {
             Ok(seconds) => Ok(seconds),

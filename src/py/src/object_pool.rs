@@ -2,6 +2,7 @@
 
 use crate::gc::visit_value;
 use crate::guard;
+use crate::spawn::{self, Kind};
 use crate::text;
 use crate::value::Value;
 use gochan_core::lock::{Lock, Rank};
@@ -30,6 +31,13 @@ impl ObjectPool {
             return Err(PyTypeError::new_err(format!(
                 "ObjectPool(): new must be a function that makes an object, not {kind}"
             )));
+        }
+        if let Some(new) = new {
+            if spawn::kind_of("ObjectPool()", new)? == Kind::Coroutine {
+                return Err(PyTypeError::new_err(
+                    "ObjectPool(): new must be a function that makes an object, and this `async def` makes a coroutine",
+                ));
+            }
         }
         Ok(Self {
             new: new.map(|new| new.clone().unbind()),

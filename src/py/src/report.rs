@@ -2,6 +2,7 @@
 
 use crate::goroutine::Goroutine;
 use crate::guard;
+use crate::spawn::{self, Kind};
 use crate::text;
 use parking_lot::Mutex;
 use pyo3::exceptions::{PySystemExit, PyTypeError};
@@ -26,6 +27,11 @@ pub fn set_excepthook(hook: &Bound<'_, PyAny>) -> PyResult<()> {
     let new = if hook.is_none() {
         None
     } else if hook.is_callable() {
+        if spawn::kind_of("set_excepthook()", hook)? == Kind::Coroutine {
+            return Err(PyTypeError::new_err(
+                "set_excepthook() needs a function, and this `async def` would have to be awaited: start it in one, with go()",
+            ));
+        }
         Some(hook.clone().unbind())
     } else {
         let kind = text::type_name(hook);

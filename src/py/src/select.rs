@@ -154,6 +154,24 @@ pub fn sending(ch: &Bound<'_, PyAny>, value: Py<PyAny>) -> PyResult<SendCase> {
     }
 }
 
+/// `default` and `priority`, as users give them.
+#[derive(Clone, Copy)]
+pub struct Flag(bool);
+
+impl<'py> FromPyObject<'_, 'py> for Flag {
+    type Error = PyErr;
+
+    fn extract(given: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        given.cast::<PyBool>().map(|flag| Self(flag.is_true())).map_err(|_| {
+            PyTypeError::new_err(format!(
+                "select(): default and priority are True or False, not {}: with default=True it does not wait, and returns None \
+                 where no arm is ready",
+                text::type_name(&given)
+            ))
+        })
+    }
+}
+
 /// Waits until one of the arms can happen, does it, and returns `(index, value, ok)`.
 ///
 /// An arm is a channel (it receives), `sending(ch, value)`, or None (it is never ready). If several are ready, each is as likely as any
@@ -163,29 +181,35 @@ pub fn sending(ch: &Bound<'_, PyAny>, value: Py<PyAny>) -> PyResult<SendCase> {
 /// With `default=True` it never waits: None if no arm is ready. TimeoutError after `timeout` seconds; the context's error when `ctx` is
 /// done, which wins over every arm and over the default. Without an arm that could ever be ready it waits for ever. Go's select.
 #[pyfunction]
-#[pyo3(signature = (*arms, default=false, timeout=None, ctx=None, priority=false))]
+#[pyo3(
+    signature = (*arms, default=Flag(false), timeout=None, ctx=None, priority=Flag(false)),
+    text_signature = "(*arms, default=False, timeout=None, ctx=None, priority=False)"
+)]
 pub fn select(
     arms: &Bound<'_, PyTuple>,
-    default: bool,
+    default: Flag,
     timeout: Option<&Bound<'_, PyAny>>,
     ctx: Option<&Bound<'_, PyAny>>,
-    priority: bool,
+    priority: Flag,
 ) -> PyResult<Py<PyAny>> {
-    let (operation, limit) = Select::parse("select()", arms, default, timeout, ctx, priority)?;
+    let (operation, limit) = Select::parse("select()", arms, default.0, timeout, ctx, priority.0)?;
     block::wait(arms.py(), operation, limit)
 }
 
 /// Awaitable twin of `select`.
 #[pyfunction]
-#[pyo3(signature = (*arms, default=false, timeout=None, ctx=None, priority=false))]
+#[pyo3(
+    signature = (*arms, default=Flag(false), timeout=None, ctx=None, priority=Flag(false)),
+    text_signature = "(*arms, default=False, timeout=None, ctx=None, priority=False)"
+)]
 pub fn aselect<'py>(
     arms: &Bound<'py, PyTuple>,
-    default: bool,
+    default: Flag,
     timeout: Option<&Bound<'py, PyAny>>,
     ctx: Option<&Bound<'py, PyAny>>,
-    priority: bool,
+    priority: Flag,
 ) -> PyResult<Bound<'py, Awaitable>> {
-    let (operation, limit) = Select::parse("aselect()", arms, default, timeout, ctx, priority)?;
+    let (operation, limit) = Select::parse("aselect()", arms, default.0, timeout, ctx, priority.0)?;
     Awaitable::new(arms.py(), operation, limit)
 }
 

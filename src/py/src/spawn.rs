@@ -476,6 +476,12 @@ fn not_callable(who: &str, function: &Bound<'_, PyAny>) -> PyErr {
     }
     let kind = text::type_name(function);
     let call = who.trim_end_matches("()");
+    if !call.ends_with("go") && call != "run" {
+        return PyTypeError::new_err(format!(
+            "{who} needs a function to call, not {kind}: pass the function itself, not the result of a call, and \
+             `lambda: function(1)` for one with arguments"
+        ));
+    }
     PyTypeError::new_err(format!(
         "{who} needs a function to call, not {kind}: pass the function and its arguments, {call}(function, 1), \
          not the result of a call, {call}(function(1))"
