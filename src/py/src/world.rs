@@ -5,6 +5,7 @@
 //! * Everything here is reached through one pointer, which a forked child replaces: its threads, and whoever held a lock
 //!   in the old one, do not exist there.
 
+use crate::collection;
 use crate::current;
 use crate::deferred;
 use crate::due::Due;
@@ -50,7 +51,10 @@ impl Routine {
     pub fn wake(self) {
         if self.get().word.wake() {
             // SAFETY: a wake comes from an attached thread.
-            ready(unsafe { Python::assume_attached() }, self);
+            let py = unsafe { Python::assume_attached() };
+            if let Some(routine) = collection::keep_back(py, self) {
+                ready(py, routine);
+            }
         }
     }
 }
@@ -159,7 +163,7 @@ pub fn ready(py: Python<'_>, routine: Routine) {
     if let Some((permit, me)) = current::permit() {
         if world.steps.holds(permit, me) {
             world.steps.push_next(permit, routine);
-            if cfg!(Py_GIL_DISABLED) {
+            if cfg!(Py_GIL_DISABLED) && world.steps.has_surplus(permit) {
                 call_runner(py);
             }
             return;
@@ -183,7 +187,7 @@ pub fn ready_new(py: Python<'_>, routine: Routine) -> PyResult<()> {
     match current::permit() {
         Some((permit, me)) if world.steps.holds(permit, me) => {
             world.steps.push(permit, routine);
-            if cfg!(Py_GIL_DISABLED) {
+            if cfg!(Py_GIL_DISABLED) && world.steps.has_surplus(permit) {
                 call_runner(py);
             }
             Ok(())
