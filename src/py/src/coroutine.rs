@@ -374,6 +374,10 @@ fn report_lost(goroutine: &Bound<'_, Goroutine>, waits: Option<String>) {
 fn is_running(coroutine: &Bound<'_, PyAny>) -> bool {
     let mut at = coroutine.clone();
     loop {
+        // The end of nearly every chain. To ask it for what it refers to would stop the world, without the GIL.
+        if at.is_instance_of::<Awaitable>() {
+            return false;
+        }
         if is_executing(&at) {
             return true;
         }
