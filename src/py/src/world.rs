@@ -15,7 +15,7 @@ use crate::job::Job;
 use crate::monitor;
 use crate::scope;
 use crate::threads;
-use crate::value::{Ref, Value};
+use crate::value::{Ref, Value, share};
 use gochan_core::sched::scheduler::{Permit, RunnerId};
 use gochan_core::sched::{CallQueue, Scheduler, Seats, Timers, calls::Call};
 use gochan_core::sys::Arc;
@@ -29,6 +29,7 @@ pub struct Routine(Ref<Goroutine>);
 impl Routine {
     #[inline]
     pub fn new(goroutine: Bound<'_, Goroutine>) -> Self {
+        share(&goroutine);
         Self(Ref::new(goroutine))
     }
 
