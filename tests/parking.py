@@ -21,11 +21,12 @@ _STILL = 4  # looks in a row without a change; together longer than a turn at th
 def wait_until(condition: Callable[[], bool], what: str, limit: float = PATIENCE) -> None:
     """Look until `condition` holds; an AssertionError that says `what` never came otherwise."""
     deadline = time.monotonic() + limit
-    pause = threading.Event()
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError(f"not seen in {limit} s: {what}\n{stacks()}")
-        pause.wait(_PAUSE)
+        # Not an Event: without the GIL its wait spins first, attached, and on a busy machine that
+        # holds up whoever stops the world, as the looks at frames here do, for 0.3 s each time.
+        time.sleep(_PAUSE)
 
 
 def wait_waiting(*goroutines: Goroutine[Any]) -> None:

@@ -13,15 +13,24 @@
 //! callback there is nobody's coroutine, and may do what it likes.
 //!
 //! At the end of the collection the goroutines that were put off are closed: see `coroutine::collected`.
+//!
+//! Without the GIL one thing more. What the collector closes may wake a goroutine that it is about to close too, and another thread
+//! would resume that one while the collector closes its coroutine. So who is woken by a thread that collects is kept back until the
+//! collection ends, or that thread has to wait.
 
 use crate::coroutine;
 use crate::current;
+use crate::guard;
 use crate::scope;
+use crate::world::{self, Routine};
+use parking_lot::Mutex;
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use std::cell::Cell;
 use std::ptr::null_mut;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 #[derive(Debug)]
 struct Collection {
@@ -46,6 +55,48 @@ thread_local! {
     };
 }
 
+/// Woken, and kept back. What may not happen under it: a drop, any Python.
+static WOKEN: Mutex<Vec<Routine>> = Mutex::new(Vec::new());
+/// Whether a collection is under way, or ended without our being told. The interpreter runs one at a time.
+static UNDER_WAY: AtomicBool = AtomicBool::new(false);
+
+/// Keeps a goroutine back that was woken, if it must not be resumed now; else it is given back.
+#[inline]
+pub fn keep_back(py: Python<'_>, routine: Routine) -> Option<Routine> {
+    if !cfg!(Py_GIL_DISABLED) || !UNDER_WAY.load(Ordering::Relaxed) {
+        return Some(routine);
+    }
+    // A wake can come out of a drop, in the middle of somebody's exception.
+    if !is_on() || !guard::with_error_aside(py, || will_be_told(py)) {
+        return Some(routine);
+    }
+    WOKEN.lock().push(routine);
+    None
+}
+
+/// Whether the end of the collection will come to us: the list of callbacks is anybody's.
+#[cold]
+fn will_be_told(py: Python<'_>) -> bool {
+    let told = TELL
+        .get(py)
+        .map(|tell| callbacks(py).and_then(|all| all.contains(tell)));
+    matches!(told, Some(Ok(true)))
+}
+
+/// Queues those who were kept back.
+#[inline]
+pub fn let_go(py: Python<'_>) {
+    if cfg!(Py_GIL_DISABLED) && UNDER_WAY.load(Ordering::Relaxed) {
+        let woken = std::mem::take(&mut *WOKEN.lock());
+        for routine in woken {
+            world::ready(py, routine);
+        }
+    }
+}
+
+/// What stands in `gc.callbacks`.
+static TELL: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
 /// For `gc.callbacks`: called with "start" or "stop" on the thread that collects.
 #[pyfunction]
 #[pyo3(name = "_collection")]
@@ -60,7 +111,8 @@ fn tell(py: Python<'_>, phase: &str, _info: &Bound<'_, PyAny>) {
 /// Before the first goroutine. What it returns has the interpreter tell us, and runs no Python for that.
 pub fn watch(py: Python<'_>) -> PyResult<impl FnOnce() -> PyResult<()>> {
     let append = callbacks(py)?.getattr("append")?;
-    let tell = wrap_pyfunction!(tell, py)?;
+    let tell = wrap_pyfunction!(tell, py)?.into_any();
+    let tell = TELL.get_or_init(py, || tell.unbind()).bind(py);
     Ok(move || append.call1((tell,)).map(drop))
 }
 
@@ -74,6 +126,7 @@ fn begin(py: Python<'_>) {
     }
     let lost = COLLECTION.with(|collection| {
         collection.on.set(true);
+        UNDER_WAY.store(true, Ordering::Relaxed);
         collection.refused.set((null_mut(), 0));
         collection.stepped.set(current::set_stepped(false));
         // SAFETY: attached; a borrowed reference or null, of which one of our own is made.
@@ -100,6 +153,8 @@ fn end(py: Python<'_>) {
     // SAFETY: attached; the reference that was made at the beginning, or null.
     drop(unsafe { Bound::from_owned_ptr_or_opt(py, frame.cast()) });
     coroutine::close_found(py);
+    let_go(py);
+    UNDER_WAY.store(false, Ordering::Relaxed);
 }
 
 /// Whether the collector works on this thread.

@@ -15,6 +15,7 @@ use crate::guard;
 use crate::scope;
 use crate::text;
 use crate::turns;
+use crate::value::share;
 use crate::world::{self, Routine};
 use gochan_core::clock::Instant;
 use gochan_core::sched::park_word::Standing;
@@ -38,6 +39,9 @@ enum Sent {
 /// Gives a goroutine that stands in no queue yet its coroutine.
 pub fn attach(goroutine: &Bound<'_, Goroutine>, body: Body) {
     scope::stepped_began();
+    let py = goroutine.py();
+    share(body.coroutine.bind(py));
+    share(body.context.bind(py));
     // SAFETY: attached, and it stands in no queue yet.
     let old = unsafe { goroutine.get().body().replace(body) };
     debug_assert!(old.is_none(), "one coroutine each");
@@ -279,14 +283,24 @@ pub fn waits_in(goroutine: &Bound<'_, Goroutine>) -> Option<(String, Instant)> {
 struct Held<'a, 'py>(&'a Bound<'py, Goroutine>);
 
 impl<'a, 'py> Held<'a, 'py> {
+    /// Another one may be looking. Unless it is this thread itself, below an attribute of the user's, it soon ends.
+    const TRIES: u32 = 1000;
+
     fn hold(goroutine: &'a Bound<'py, Goroutine>) -> Option<Self> {
         let word = &goroutine.get().word;
-        let holds = if cfg!(Py_GIL_DISABLED) {
-            word.hold()
-        } else {
-            word.standing() == Standing::Parked
-        };
-        holds.then(|| Self(goroutine))
+        if !cfg!(Py_GIL_DISABLED) {
+            return (word.standing() == Standing::Parked).then_some(Self(goroutine));
+        }
+        for _ in 0..Self::TRIES {
+            if word.hold() {
+                return Some(Self(goroutine));
+            }
+            if word.standing() != Standing::Parked {
+                break;
+            }
+            goroutine.py().detach(std::thread::yield_now);
+        }
+        None
     }
 }
 
@@ -318,7 +332,14 @@ fn end_of_chain<'py>(goroutine: &Bound<'py, Goroutine>) -> Option<Bound<'py, Awa
 fn leave_behind(goroutine: &Bound<'_, Goroutine>) {
     let this = goroutine.get();
     // It came out of a queue, so the right to resume it is ours, unless it has ended.
-    if !this.waits() || !this.word.start() {
+    if !this.waits() {
+        if cfg!(Py_GIL_DISABLED) && this.word.start() {
+            close_if_new(goroutine);
+            this.word.requeue();
+        }
+        return;
+    }
+    if !this.word.start() {
         return;
     }
     if let Some(awaits) = end_of_chain(goroutine) {
@@ -328,6 +349,31 @@ fn leave_behind(goroutine: &Bound<'_, Goroutine>) {
     }
     // Whoever wakes it now finds nothing to give.
     this.word.park();
+}
+
+/// Closes the coroutine of one that never began, of which nothing runs then. The collector that goes by age comes to the
+/// goroutine first, which does that; the free-threaded one may come to the coroutine, which warns that nobody awaited it.
+fn close_if_new(goroutine: &Bound<'_, Goroutine>) {
+    let py = goroutine.py();
+    // SAFETY: attached, and the caller has the right to resume it.
+    let Some(body) = (unsafe { goroutine.get().body() }) else {
+        return;
+    };
+    let coroutine = body.coroutine.bind(py);
+    let is_new = || -> PyResult<bool> {
+        let (suspended, frame) = (coroutine.getattr("cr_suspended")?, coroutine.getattr("cr_frame")?);
+        Ok(!suspended.is_truthy()? && !frame.is_none())
+    };
+    let closed = is_new().and_then(|is_new| {
+        if is_new {
+            guard::call_method(coroutine, intern!(py, "close"), [])?;
+        }
+        Ok(())
+    });
+    if let Err(error) = closed {
+        // It is no coroutine of Python's own, and does not warn, or a signal came.
+        guard::found::<()>(py, Err(error));
+    }
 }
 
 /// Goroutines that were found while their own coroutine was running: closed at the end of the collection, or a little later
@@ -381,6 +427,10 @@ fn report_lost(goroutine: &Bound<'_, Goroutine>, waits: Option<String>) {
 fn is_running(coroutine: &Bound<'_, PyAny>) -> bool {
     let mut at = coroutine.clone();
     loop {
+        // The end of nearly every chain. To ask it for what it refers to would stop the world, without the GIL.
+        if at.is_instance_of::<Awaitable>() {
+            return false;
+        }
         if is_executing(&at) {
             return true;
         }

@@ -321,7 +321,8 @@ impl Goroutine {
     fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let (py, this) = (slf.py(), slf.get());
         let mut rows = vec![("name", this.full_name(py))];
-        if let Some((what, since)) = Self::waits_in(slf) {
+        let (state, wait) = Self::state_and_wait(slf);
+        if let Some((what, since)) = wait {
             let seconds = Monotonic.now().saturating_since(since).as_secs_f64();
             rows.push(("waits in", format!("{what} for {seconds:.1} s")));
         }
@@ -329,7 +330,7 @@ impl Goroutine {
         if let Some(error) = this.error(py) {
             rows.push(("raised", text::of(&error.repr()?)));
         }
-        html::table(py, &format!("Goroutine, {}", this.state_name()), rows, None)
+        html::table(py, &format!("Goroutine, {state}"), rows, None)
     }
 
     #[allow(clippy::unused_self)]

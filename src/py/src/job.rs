@@ -8,6 +8,7 @@ use crate::current;
 use crate::goroutine::{Body, End, Goroutine, set_traceback};
 use crate::guard;
 use crate::spawn;
+use crate::value::share;
 use crate::world::{self, Routine};
 use parking_lot::Mutex;
 use pyo3::exceptions::PyRuntimeError;
@@ -117,8 +118,9 @@ impl Job {
     }
 
     /// From now on somebody waits for the end, and hears of it even when the job is dropped.
-    pub fn arm(&self, goroutine: Py<Goroutine>) {
-        let old = self.party.lock().replace(goroutine);
+    pub fn arm(&self, goroutine: Bound<'_, Goroutine>) {
+        share(&goroutine);
+        let old = self.party.lock().replace(goroutine.unbind());
         drop(old);
     }
 

@@ -160,7 +160,11 @@ impl Monitor {
                 idle = 0;
                 if now >= next_look {
                     next_look = now.saturating_add(TICK);
-                    if let Some(permit) = world.steps.stuck(&mut progress) {
+                    let stuck = world.steps.stuck(&mut progress);
+                    if cfg!(Py_GIL_DISABLED) && world.steps.has_jobs() && world.steps.has_free_permit() {
+                        // Somebody runs on beside what he made ready.
+                        world::call_runner_detached();
+                    } else if let Some(permit) = stuck {
                         if world.steps.has_jobs() || timer <= now {
                             let seen = world.steps.position(permit);
                             world::give_detached(Order::Rescue(permit, seen));

@@ -248,7 +248,7 @@ fn start_call<'py>(
     if let Some(told) = told {
         goroutine.get().tell(told.clone_ref(py));
     }
-    job.get().arm(goroutine.clone().unbind());
+    job.get().arm(goroutine.clone());
     let calls = &world::get().calls;
     let call = calls.push(job.clone().unbind());
     if let Err(error) = world::call_server(py, call) {
@@ -324,7 +324,7 @@ impl Origin {
             };
             let job = Bound::new(py, Job::new(work))?;
             scope::began(goroutine.get().scope());
-            job.get().arm(goroutine.unbind());
+            job.get().arm(goroutine);
             let call = world::get().calls.push(job.unbind());
             // Without a thread to be had it waits: the monitor looks for one.
             guard::found(py, world::call_server(py, call));

@@ -88,6 +88,26 @@ impl Drop for Value {
     }
 }
 
+/// Makes the caller's reference one that any thread can give up, and the object ends where the last one is.
+///
+/// Without the GIL an object belongs to the thread that made it, which counts its references by itself. Another thread that gives up the
+/// last of these can only ask it to look, and it does so when it runs Python: not while it waits in here. A goroutine's error
+/// would not be reported while the one who started it waits for ever for what the goroutine was to do.
+#[inline]
+pub fn share(object: &Bound<'_, PyAny>) {
+    let _ = object;
+    #[cfg(Py_GIL_DISABLED)]
+    // SAFETY: attached, a live object. One reference is added as any other thread but the owner does it (`Py_INCREF`: the count is kept
+    // above two bits of flags), and one is given up, as if it were the caller's.
+    unsafe {
+        const ONE: isize = 1 << 2;
+        (*object.as_ptr())
+            .ob_ref_shared
+            .fetch_add(ONE, std::sync::atomic::Ordering::Relaxed);
+        ffi::Py_DECREF(object.as_ptr());
+    }
+}
+
 /// A counted reference to an object of one of our classes, as a [`Value`]: cheaper to drop than `Py<T>`, which looks at
 /// the thread each time.
 #[repr(transparent)]

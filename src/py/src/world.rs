@@ -5,6 +5,7 @@
 //! * Everything here is reached through one pointer, which a forked child replaces: its threads, and whoever held a lock
 //!   in the old one, do not exist there.
 
+use crate::collection;
 use crate::current;
 use crate::deferred;
 use crate::due::Due;
@@ -14,7 +15,7 @@ use crate::job::Job;
 use crate::monitor;
 use crate::scope;
 use crate::threads;
-use crate::value::{Ref, Value};
+use crate::value::{Ref, Value, share};
 use gochan_core::sched::scheduler::{Permit, RunnerId};
 use gochan_core::sched::{CallQueue, Scheduler, Seats, Timers, calls::Call};
 use gochan_core::sys::Arc;
@@ -28,6 +29,7 @@ pub struct Routine(Ref<Goroutine>);
 impl Routine {
     #[inline]
     pub fn new(goroutine: Bound<'_, Goroutine>) -> Self {
+        share(&goroutine);
         Self(Ref::new(goroutine))
     }
 
@@ -50,7 +52,10 @@ impl Routine {
     pub fn wake(self) {
         if self.get().word.wake() {
             // SAFETY: a wake comes from an attached thread.
-            ready(unsafe { Python::assume_attached() }, self);
+            let py = unsafe { Python::assume_attached() };
+            if let Some(routine) = collection::keep_back(py, self) {
+                ready(py, routine);
+            }
         }
     }
 }
@@ -159,7 +164,7 @@ pub fn ready(py: Python<'_>, routine: Routine) {
     if let Some((permit, me)) = current::permit() {
         if world.steps.holds(permit, me) {
             world.steps.push_next(permit, routine);
-            if cfg!(Py_GIL_DISABLED) {
+            if cfg!(Py_GIL_DISABLED) && world.steps.has_surplus(permit) {
                 call_runner(py);
             }
             return;
@@ -183,7 +188,7 @@ pub fn ready_new(py: Python<'_>, routine: Routine) -> PyResult<()> {
     match current::permit() {
         Some((permit, me)) if world.steps.holds(permit, me) => {
             world.steps.push(permit, routine);
-            if cfg!(Py_GIL_DISABLED) {
+            if cfg!(Py_GIL_DISABLED) && world.steps.has_surplus(permit) {
                 call_runner(py);
             }
             Ok(())

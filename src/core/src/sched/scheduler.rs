@@ -82,6 +82,13 @@ impl<J> Scheduler<J> {
         self.places[permit.0].queue.push_next(job);
     }
 
+    /// Whether its runner has made more ready than the one that it comes to next by itself. For that one alone another runner is not
+    /// called: it would come too late, and find nothing. Should the runner not come to it soon, a monitor sees that.
+    #[inline]
+    pub fn has_surplus(&self, permit: Permit) -> bool {
+        self.places[permit.0].queue.len() > 1
+    }
+
     /// Queues a job for whoever comes (C: from outside of the scheduler, or to the very end of the line).
     pub fn push_shared(&self, job: J) {
         self.shared.push(job);

@@ -53,16 +53,27 @@ impl Goroutine {
         let end = error.map_or_else(String::new, |error| {
             format!(", raised {}", text::type_name(error.bind(py)))
         });
-        let wait = Self::waits_in(slf).map_or_else(String::new, |(what, since)| {
+        let (state, wait) = Self::state_and_wait(slf);
+        let wait = wait.map_or_else(String::new, |(what, since)| {
             let seconds = Monotonic.now().saturating_since(since).as_secs_f64();
             format!(" in {what} for {seconds:.1} s")
         });
         format!(
-            "<gochan.Goroutine {} {}{wait}{end}, started at {}>",
+            "<gochan.Goroutine {} {state}{wait}{end}, started at {}>",
             this.full_name(py),
-            this.state_name(),
             this.start_site(py)
         )
+    }
+
+    /// Its state, and what it waits in if that is what it does. Without the GIL it may go on between two looks, so both are to
+    /// be true of one instant.
+    pub(super) fn state_and_wait(slf: &Bound<'_, Self>) -> (&'static str, Option<(String, Instant)>) {
+        match (Self::waits_in(slf), slf.get().state_name()) {
+            (Some(wait), _) => ("waiting", Some(wait)),
+            // It did not wait at the first look, and had begun to by the second.
+            (None, "waiting") => ("running", None),
+            (None, state) => (state, None),
+        }
     }
 
     /// The operation it waits in, and since when.
