@@ -1608,7 +1608,7 @@ class Mutex:
 
     def alock(
         self, *, timeout: _Seconds | None = None, ctx: _ContextLike | None = None
-    ) -> Awaitable[None]:
+    ) -> _Op[None]:
         """Awaitable twin of ``lock``; does not suspend when nobody holds it."""
 
     def try_lock(self) -> bool:
@@ -1671,7 +1671,7 @@ class RWMutex(Mutex):
 
     def arlock(
         self, *, timeout: _Seconds | None = None, ctx: _ContextLike | None = None
-    ) -> Awaitable[None]:
+    ) -> _Op[None]:
         """Awaitable twin of ``rlock``."""
 
     def try_rlock(self) -> bool:
@@ -1819,13 +1819,13 @@ class Group:
     @overload
     def ago(
         self, fn: Callable[_P, Coroutine[Any, Any, _T]], /, *args: _P.args, **kwargs: _P.kwargs
-    ) -> Awaitable[Goroutine[_T]]:
+    ) -> _Op[Goroutine[_T]]:
         """Awaitable twin of ``go``. It starts nothing before it is awaited."""
 
     @overload
     def ago(
         self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs
-    ) -> Awaitable[Goroutine[_T]]:
+    ) -> _Op[Goroutine[_T]]:
         """Awaitable twin of ``go``. It starts nothing before it is awaited."""
 
     def try_go(self, fn: Callable[_P, Any], /, *args: _P.args, **kwargs: _P.kwargs) -> bool:
@@ -1915,7 +1915,7 @@ class Semaphore:
 
     def aacquire(
         self, n: int = 1, /, *, timeout: _Seconds | None = None, ctx: _ContextLike | None = None
-    ) -> Awaitable[None]:
+    ) -> _Op[None]:
         """Awaitable twin of ``acquire``."""
 
     def try_acquire(self, n: int = 1, /) -> bool:
