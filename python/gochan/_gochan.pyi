@@ -11,8 +11,8 @@ What holds for all of them:
   once, NaN is a ValueError, running out raises TimeoutError.
 - ``ctx`` is a context that ends the wait too, with its own error. One that is done already wins
   over an operation that is ready; once the wait has begun, whoever comes first does.
-- An operation that ended in an error had no effect, be it Ctrl-C or the cancelled task. Only a
-  send that was taken before its task was cancelled stays sent.
+- An operation that ended in an error had no effect, also if the error was Ctrl-C, or the task was
+  cancelled. Only a send that was taken before its task was cancelled stays sent.
 - A blocking form that would have to wait on the thread of a running event loop raises
   BlockingError instead. One that is ready just works there, and in IPython and Jupyter all do.
 - All classes may be used from any thread. They refuse copy and pickle with a TypeError.
