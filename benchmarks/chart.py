@@ -1,6 +1,7 @@
-"""The chart: horizontal bars on a log scale, a panel per scenario."""
+"""The chart: horizontal bars on a log scale, a panel per scenario, made to be read on a page."""
 
 from collections.abc import Sequence
+from io import BytesIO
 from math import floor, log10
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,12 @@ from report import quantity
 from sampling import Outcome
 from summary import Row, rows
 
-OWN, OTHER, FLOOR = "#0b7a75", "#b8bec6", "#dfe3e8"
+OWN, GO, OTHER, FLOOR = "#0b7a75", "#6a8fbf", "#b8bec6", "#dfe3e8"
+KEY = {OWN: "gochan", GO: "Go", OTHER: "others", FLOOR: "a floor, to compare with"}
 COLUMNS = 2
+# A page shows it some 10 inches wide, so on a wider one the type would shrink.
+INCHES = 5.1  # of a column
+SHARP = 130
 
 
 def draw(outcomes: Sequence[Outcome], setting: dict[str, Any], path: Path) -> None:
@@ -20,6 +25,8 @@ def draw(outcomes: Sequence[Outcome], setting: dict[str, Any], path: Path) -> No
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.patches import Patch
+    from PIL import Image
 
     panels = [(o, [r for r in rows(o) if r.time]) for o in outcomes]
     panels = [(o, found) for o, found in panels if found]
@@ -29,7 +36,7 @@ def draw(outcomes: Sequence[Outcome], setting: dict[str, Any], path: Path) -> No
     figure, grid = plt.subplots(
         len(heights),
         columns,
-        figsize=(7.6 * columns, 0.29 * sum(heights) + 0.9),
+        figsize=(INCHES * columns, 0.24 * sum(heights) + 0.9),
         gridspec_kw={"height_ratios": heights},
         squeeze=False,
         layout="constrained",
@@ -42,20 +49,38 @@ def draw(outcomes: Sequence[Outcome], setting: dict[str, Any], path: Path) -> No
                 axes.set_visible(False)
     python = setting["python"]
     figure.suptitle(
-        f"time (or memory) of one operation, log scale, shorter is better: gochan "
+        f"time (or memory) of one operation, log scale, shorter is better\ngochan "
         f"{setting['gochan']['version']}, {python['implementation']} {python['version']}, "
         f"{setting['cpus']} CPUs",
-        fontsize=11,
+        fontsize=10,
     )
-    figure.savefig(path, dpi=110)
+    figure.legend(
+        handles=[Patch(color=colour, label=meaning) for colour, meaning in KEY.items()],
+        loc="outside lower center",
+        ncols=len(KEY),
+        fontsize=8,
+        frameon=False,
+    )
+    with BytesIO() as drawn:
+        figure.savefig(drawn, dpi=SHARP)
+        # It has few colours: said so, the file is a third of the size.
+        Image.open(drawn).convert("RGB").quantize(64).save(path, optimize=True)
     plt.close(figure)
+
+
+def _colour(contestant: str) -> str:
+    if contestant == SUBJECT:
+        return OWN
+    if "floor" in contestant:
+        return FLOOR
+    return GO if contestant.startswith("Go,") else OTHER
 
 
 def _panel(axes: Any, outcome: Outcome, found: list[Row], *, slots: int) -> None:
     """One scenario; `slots` is the longest of its lane, so that bars are equally thick."""
     times = [row.time for row in found if row.time]
     names = [row.entry.contestant.name for row in found]
-    colours = [OWN if n == SUBJECT else FLOOR if "floor" in n else OTHER for n in names]
+    colours = [_colour(name) for name in names]
     medians = [time.median for time in times]
     # A log bar has no zero: it starts a little under the smallest, so that this one still shows.
     left = 10 ** (log10(min(time.low for time in times)) - 0.35)
@@ -84,7 +109,16 @@ def _panel(axes: Any, outcome: Outcome, found: list[Row], *, slots: int) -> None
     ticks = [10.0**d for d in decades if left <= 10.0**d <= right]
     axes.set_xticks(ticks, [quantity(t, outcome.scenario.unit) for t in ticks], fontsize=7)
     axes.minorticks_off()
-    axes.set_title(outcome.scenario.title, fontsize=9, loc="left")
+    axes.annotate(
+        outcome.scenario.title,
+        (0, 1),
+        xycoords="axes fraction",
+        # Titles are as long as a column is wide: they begin above the names, not above the bars.
+        xytext=(-105, 4),
+        textcoords="offset points",
+        fontsize=8.5,
+        annotation_clip=False,
+    )
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.tick_params(axis="y", length=0)

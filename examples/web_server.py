@@ -1,5 +1,6 @@
 """A web server: users in memory behind an RWMutex, and a goroutine of its own for each request.
 
+    pip install '.[examples]'    (aiohttp; or: pip install aiohttp)
     python examples/web_server.py --port 8080
     curl -d '{"name": "Ada", "email": "ada@example.org"}' http://127.0.0.1:8080/users
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import doctest
 import json
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -67,6 +68,15 @@ def test_the_blocks_of_a_page(page: str) -> None:
     for block, got in zip(told, printed, strict=True):
         same = checker.check_output(block.output, got, LENIENT)
         assert same, f"{block.where} prints\n{got}--- and the page says\n{block.output}"
+
+
+def test_programs_of_processes_run_from_a_file(tmp_path: Path) -> None:
+    """As a reader saves them. New processes import the file, which `python -c` never shows."""
+    found = [block for page in PAGES for block in blocks(page) if "get_context" in block.code]
+    assert found
+    for block in found:
+        printed = procs.run(block.code, file=tmp_path / "program.py").ok()
+        assert printed == block.output, block.where
 
 
 def test_every_text_block_belongs_to_a_program() -> None:

@@ -58,7 +58,7 @@ def need(tool: str) -> None:
 def need_package(name: str) -> None:
     """The same for something that is only imported."""
     if importlib.util.find_spec(name) is None:
-        message = f"{name} is not installed (pip install 'pygochan[distributed]')"
+        message = f"{name} is not installed (pip install '.[distributed]')"
         if os.environ.get("CI", "").lower() in ("true", "1"):
             pytest.fail(message, pytrace=False)
         pytest.skip(message)

@@ -1,5 +1,6 @@
 """A chat server: rooms, messages to all and to one, over WebSocket, with a page to talk in.
 
+    pip install '.[examples]'                      (aiohttp; or: pip install aiohttp)
     python examples/chat/server.py --port 8000     and open http://127.0.0.1:8000 in two windows
 
 One goroutine, the hub, owns who is where. It receives what is to be done on a channel and does one

@@ -11,8 +11,8 @@ What holds for all of them:
   once, NaN is a ValueError, running out raises TimeoutError.
 - ``ctx`` is a context that ends the wait too, with its own error. One that is done already wins
   over an operation that is ready; once the wait has begun, whoever comes first does.
-- An operation that ended in an error had no effect, be it Ctrl-C or the cancelled task. Only a
-  send that was taken before its task was cancelled stays sent.
+- An operation that ended in an error had no effect, also if the error was Ctrl-C, or the task was
+  cancelled. Only a send that was taken before its task was cancelled stays sent.
 - A blocking form that would have to wait on the thread of a running event loop raises
   BlockingError instead. One that is ready just works there, and in IPython and Jupyter all do.
 - All classes may be used from any thread. They refuse copy and pickle with a TypeError.
@@ -1623,7 +1623,7 @@ class Mutex:
 
     def alock(
         self, *, timeout: _Seconds | None = None, ctx: _ContextLike | None = None
-    ) -> Awaitable[None]:
+    ) -> _Op[None]:
         """Awaitable twin of ``lock``; does not suspend when nobody holds it."""
 
     def try_lock(self) -> bool:
@@ -1686,7 +1686,7 @@ class RWMutex(Mutex):
 
     def arlock(
         self, *, timeout: _Seconds | None = None, ctx: _ContextLike | None = None
-    ) -> Awaitable[None]:
+    ) -> _Op[None]:
         """Awaitable twin of ``rlock``."""
 
     def try_rlock(self) -> bool:
@@ -1834,13 +1834,13 @@ class Group:
     @overload
     def ago(
         self, fn: Callable[_P, Coroutine[Any, Any, _T]], /, *args: _P.args, **kwargs: _P.kwargs
-    ) -> Awaitable[Goroutine[_T]]:
+    ) -> _Op[Goroutine[_T]]:
         """Awaitable twin of ``go``. It starts nothing before it is awaited."""
 
     @overload
     def ago(
         self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs
-    ) -> Awaitable[Goroutine[_T]]:
+    ) -> _Op[Goroutine[_T]]:
         """Awaitable twin of ``go``. It starts nothing before it is awaited."""
 
     def try_go(self, fn: Callable[_P, Any], /, *args: _P.args, **kwargs: _P.kwargs) -> bool:
@@ -1930,7 +1930,7 @@ class Semaphore:
 
     def aacquire(
         self, n: int = 1, /, *, timeout: _Seconds | None = None, ctx: _ContextLike | None = None
-    ) -> Awaitable[None]:
+    ) -> _Op[None]:
         """Awaitable twin of ``acquire``."""
 
     def try_acquire(self, n: int = 1, /) -> bool:

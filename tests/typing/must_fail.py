@@ -424,6 +424,17 @@ def locks() -> None:
     Semaphore(3).release(0.5)  # E
 
 
+async def forgotten_awaits(mutex: Mutex, rw: RWMutex, semaphore: Semaphore, group: Group) -> None:
+    mutex.alock()  # E
+    rw.alock()  # E
+    rw.arlock(timeout=1)  # E
+    rw.reader.alock()  # E
+    semaphore.aacquire(2)  # E
+    group.ago(fetch, "/")  # E
+    group.ago(count, "abc")  # E
+    Once().ado(print)  # E
+
+
 # ------------------------------------------------------------------ groups
 class MyGroup(Group): ...  # E
 

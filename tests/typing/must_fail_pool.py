@@ -43,5 +43,6 @@ def maps(pool: Pool) -> None:
 async def async_jobs(pool: Pool) -> None:
     pool.asubmit(area, 3).result()  # E
     await pool.asubmit(area)  # E
+    pool.asubmit(area, 3)  # E
     for _ in pool.amap(area, [1]):  # E
         pass

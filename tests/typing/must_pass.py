@@ -403,6 +403,7 @@ def groups(parent: Context) -> None:
 async def async_groups(group: Group) -> None:
     assert_type(await group.ago(count, "abc", times=2), Goroutine[int])
     assert_type(await group.ago(fetch, "/"), Goroutine[bytes])
+    assert_type(await asyncio.create_task(group.ago(fetch, "/")), Goroutine[bytes])
     await group
     async with group as same:
         assert_type(same, Group)
@@ -443,6 +444,11 @@ async def async_locks(mutex: Mutex, rw: RWMutex, cond: Cond, semaphore: Semaphor
     await rw.arlock()
     await cond
     await semaphore.aacquire(2)
+    await asyncio.gather(
+        asyncio.create_task(mutex.alock()),
+        asyncio.create_task(rw.arlock()),
+        asyncio.create_task(semaphore.aacquire(2)),
+    )
     async with mutex as same, rw as writing, semaphore as held:
         assert_type(same, Mutex)
         assert_type(writing, RWMutex)
