@@ -471,25 +471,30 @@ class Goroutine(Generic[_T]):
     def done(self) -> RecvChan[None]:
         """A channel that never carries a value and is closed when the goroutine ends."""
 
-    def join(self, timeout: _Seconds | None = None) -> None:
+    def join(self, timeout: _Seconds | None = None, *, ctx: _ContextLike | None = None) -> None:
         """Wait for the end, without a look at how it ended: an error is not raised here.
 
         Args:
             timeout: Seconds to wait at most.
+            ctx: A context that ends the wait, not the goroutine.
 
         Raises:
             TimeoutError: It did not end in time; it goes on.
+            Canceled: ``ctx`` was cancelled, or DeadlineExceeded: its deadline passed.
             BlockingError: It would stop a running event loop; use ``ajoin``.
         """
 
-    def ajoin(self, timeout: _Seconds | None = None) -> _Op[None]:
+    def ajoin(
+        self, timeout: _Seconds | None = None, *, ctx: _ContextLike | None = None
+    ) -> _Op[None]:
         """The awaitable form of ``join``.
 
         Raises:
             TimeoutError: It did not end in time; it goes on.
+            Canceled: ``ctx`` was cancelled, or DeadlineExceeded: its deadline passed.
         """
 
-    def result(self, timeout: _Seconds | None = None) -> _T:
+    def result(self, timeout: _Seconds | None = None, *, ctx: _ContextLike | None = None) -> _T:
         """Wait for the end and return what the function returned, or raise what it raised.
 
         None after ``goexit()``. The awaitable form is ``await`` on the handle itself.
@@ -500,22 +505,28 @@ class Goroutine(Generic[_T]):
 
         Args:
             timeout: Seconds to wait at most.
+            ctx: A context that ends the wait, not the goroutine.
 
         Raises:
             TimeoutError: It did not end in time; it goes on.
+            Canceled: ``ctx`` was cancelled, or DeadlineExceeded: its deadline passed.
             BlockingError: It would stop a running event loop; ``await`` the handle.
         """
 
-    def exception(self, timeout: _Seconds | None = None) -> BaseException | None:
+    def exception(
+        self, timeout: _Seconds | None = None, *, ctx: _ContextLike | None = None
+    ) -> BaseException | None:
         """Wait for the end and return what the function raised, or None.
 
         There is no awaitable form: ``await g.ajoin()`` first.
 
         Args:
             timeout: Seconds to wait at most.
+            ctx: A context that ends the wait, not the goroutine.
 
         Raises:
             TimeoutError: It did not end in time; it goes on.
+            Canceled: ``ctx`` was cancelled, or DeadlineExceeded: its deadline passed.
             BlockingError: It would stop a running event loop.
         """
 
