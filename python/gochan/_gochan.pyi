@@ -549,6 +549,9 @@ def go(
     Inside, ``await`` takes what gochan offers: channels, wait groups, goroutines, ``agosched()``.
     What belongs to an event loop raises TypeError; ``aio()`` around it makes it work.
 
+    An error stays on the handle; if nobody looks at it there, ``set_excepthook`` says who is told.
+    SystemExit alone is told nobody: ``sys.exit()`` ends the program only if main looks.
+
     Example:
         >>> async def squares(upto: int, out: SendChan[int]) -> None:
         ...     async with out:
@@ -571,7 +574,7 @@ def go(fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Goroutin
     It runs on a goroutine thread, and may block as it likes. If it returns a coroutine, as a
     lambda around an ``async def`` does, the scheduler runs that one to its end, and its result is
     the goroutine's. The goroutine has a copy of the caller's contextvars, and does not keep the
-    program alive.
+    program alive. What becomes of an error is as in the other form.
 
     Example:
         >>> replies = Chan[str]()
@@ -691,10 +694,15 @@ def num_goroutine() -> int:
 def set_excepthook(hook: Callable[[Goroutine[Any], BaseException], None] | None, /) -> None:
     """Choose who hears of goroutine errors that nobody looked at.
 
+    SystemExit is not reported, as in threads: ``sys.exit()`` ends its own goroutine and nothing
+    else, without a word. Let main look, if it is to end the program: ``result()``, or ``await`` on
+    the handle, raises it there.
+
     Args:
-        hook: Called with the handle and the exception, once per goroutine. None brings back
-            the default, a traceback on stderr with the goroutine's name and where it was
-            started.
+        hook: Called with the handle and the exception, once per goroutine. If it raises itself,
+            that goes to ``sys.unraisablehook``, and the goroutine's error is reported by default
+            as well. None brings back the default, a traceback on stderr with the goroutine's name
+            and where it was started.
 
     Raises:
         TypeError: ``hook`` is neither callable nor None.
