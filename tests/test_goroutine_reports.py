@@ -223,7 +223,7 @@ def test_at_exit(program: str, count: int) -> None:
 
 @pytest.mark.parametrize("kind", ["def", "async def"])
 def test_an_exit_is_told_nobody_until_somebody_looks(kind: str) -> None:
-    """As in threads it ends its own goroutine alone; whoever looks at the result gets it, main too."""
+    """As in threads it ends its own goroutine alone; it comes out where the result is looked at."""
     finished = procs.run(f"""
         import sys
         from gochan import go, set_excepthook

@@ -837,8 +837,8 @@ class Context:
     def done(self) -> RecvChan[None] | None:
         """A channel that is closed when the context is done: an arm for ``select``.
 
-        The same channel each time. None where it can never be done, which is an arm that is never
-        ready.
+        The same channel each time, by ``==``, not by ``is``. None where it can never be done, which
+        is an arm that is never ready.
         """
 
     @property

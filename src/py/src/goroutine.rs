@@ -36,7 +36,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::pyclass_init::PyClassInitializer;
-use pyo3::types::PyString;
+use pyo3::types::{PyDict, PyString, PyTuple};
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
@@ -227,6 +227,15 @@ impl Goroutine {
 
 #[pymethods]
 impl Goroutine {
+    /// Refuses.
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn from_python(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        Err(PyTypeError::new_err(
+            "a Goroutine cannot be created by itself: go(fn, *args) starts one and returns its handle",
+        ))
+    }
+
     /// Unique in this process, never used again.
     #[getter(id)]
     fn get_id(&self) -> u64 {
