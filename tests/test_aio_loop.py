@@ -16,6 +16,7 @@ import loops
 from gochan import Chan, WaitGroup, agosched, aio, go, run
 from hosts import drain
 from loops import NewLoop, on_each_loop
+from parking import wait_until
 from scheduler import Start, by_go, in_thread, on_each_start, turns, under_a_deadline, until
 from watch import PATIENCE
 
@@ -68,6 +69,32 @@ def test_many_at_once() -> None:
 
     assert by_go(main) == [2 * i for i in range(1000)]
     assert sorted(drain(arrived)) == list(range(1000))
+
+
+def test_it_is_not_collected_while_it_waits_for_what_only_it_knows() -> None:
+    """asyncio holds its tasks weakly; whoever completes the future holds it weakly too."""
+    known: list[weakref.ref[asyncio.Future[int]]] = []
+
+    async def lonely() -> int:
+        future = asyncio.get_running_loop().create_future()
+        known.append(weakref.ref(future))
+        return await future
+
+    async def main() -> int:
+        return await aio(lonely())
+
+    def complete() -> None:
+        future = known[0]()
+        if future is not None:
+            future.set_result(7)
+
+    g = go(main)
+    wait_until(lambda: bool(known), "the future")
+    loop, _ = by_go(lambda: aio(where()))
+    for _ in range(3):
+        gc.collect()
+    loop.call_soon_threadsafe(complete)
+    assert g.result(PATIENCE) == 7
 
 
 def test_the_other_goroutines_go_on_meanwhile() -> None:

@@ -89,6 +89,53 @@ def test_hooks_of_the_threading_module_see_goroutines(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["settrace", "setprofile"])
+def test_hooks_come_and_go_while_a_runner_is_busy(kind: str) -> None:
+    """A debugger that is attached to a server finds a runner that has been at it for hours."""
+    install = getattr(threading, kind)
+    before = threading.gettrace() if kind == "settrace" else threading.getprofile()
+    over, turn, runner = False, 0, 0
+    seen: set[int] = set()
+
+    def hook(frame: FrameType, event: str, arg: object) -> Any:
+        if frame.f_code is leaf.__code__:
+            seen.add(threading.get_ident())
+
+    async def busy() -> None:
+        nonlocal turn, runner
+        while not over:
+            runner = threading.get_ident()
+            turn += leaf()
+            await agosched()
+
+    def is_seen() -> bool:
+        seen.clear()
+        first = turn
+        wait_until(lambda: turn > first + 10, "ten turns")
+        return bool(seen)
+
+    def comes_and_goes() -> bool:
+        """False: another runner took over, which begins with what is set."""
+        wait_until(lambda: not is_seen(), "the runner without the hook")
+        there = runner
+        install(hook)
+        try:
+            wait_until(lambda: there in seen or runner != there, "the hook on a busy runner")
+        finally:
+            install(before)
+        found = there in seen
+        wait_until(lambda: not is_seen() or runner != there, "the runner without the hook again")
+        return found and runner == there
+
+    g = go(busy)
+    try:
+        wait_until(lambda: turn > 0, "the runner")
+        wait_until(comes_and_goes, "one runner that stays at it")
+    finally:
+        over = True
+    g.result(PATIENCE)
+
+
+@pytest.mark.parametrize("kind", ["settrace", "setprofile"])
 def test_a_hook_of_the_calling_thread_sees_main(kind: str) -> None:
     install = getattr(sys, kind)
     before = sys.gettrace() if kind == "settrace" else sys.getprofile()

@@ -348,6 +348,8 @@ def test_error_classes() -> None:
         error: type[Exception] = getattr(module, name)
         assert error.__bases__ == (base,)
         assert error.__module__ == "gochan"
-    assert gochan.BlockingError.__bases__ == (RuntimeError,)
+    for name in ("BlockingError", "DeadlockError", "WaitGroupError", "UnlockError"):
+        assert getattr(module, name).__bases__ == (RuntimeError,)
+        assert getattr(module, name).__module__ == "gochan"
     assert not issubclass(ChanClosed, WouldBlock)
     assert pickle.loads(pickle.dumps(ChanClosed("x"))).args == ("x",)  # errors do travel

@@ -41,6 +41,12 @@ class Op:
             return await host.recv_ok(self.ch, timeout=timeout)
         return await host.recv_many(self.ch, 5, timeout=timeout)
 
+    def begin(self, blocking: bool, timeout: Any) -> Any:
+        """The call itself: the blocking form waits in it, the awaitable one in its steps."""
+        arguments = {"send": (-1,), "recv_many": (5,)}.get(self.name, ())
+        method = getattr(self.ch, self.name if blocking else f"a{self.name}")
+        return method(*arguments, timeout=timeout)
+
     async def parked(self, host: Host) -> None:
         sending = self.name == "send"
         await host.parked(self.ch, receivers=not sending, senders=sending)
@@ -78,8 +84,20 @@ async def test_expiry_of_each_operation(host: Host, op: Op) -> None:
 
 
 async def is_tried_at_once(host: Host, op: Op, timeout: Any) -> None:
+    """No wait, not even a short one: that would be told from it by what it does to its host."""
     with pytest.raises(TimeoutError):
         await op.run(host, timeout)
+    assert op.untouched()
+    if host.blocking:
+
+        async def where_none_may_wait() -> None:
+            with pytest.raises(TimeoutError):  # not BlockingError
+                op.begin(True, timeout)
+
+        asyncio.run(where_none_may_wait())
+    else:
+        with pytest.raises(TimeoutError):  # in its first step
+            op.begin(False, timeout).send(None)
     assert op.untouched()
 
 

@@ -2,7 +2,7 @@
 
 A context that is done wins over what is ready; a cancel ends the wait and leaves no trace; a peer
 that came first wins over the cancel; a deadline is a DeadlineExceeded, and a `timeout` beside a
-context stays a TimeoutError. (`Goroutine.join` and `result` take a timeout only.)
+context stays a TimeoutError.
 """
 
 from __future__ import annotations
@@ -150,6 +150,34 @@ def group() -> Case:
     return Case(group.wait, None, release, group)
 
 
+def _ending(gives: object = None) -> tuple[gochan.Goroutine[Any], Callable[[], None]]:
+    """A goroutine, and what lets it end."""
+    gate = Chan[object](1)
+    g = gochan.go(gate.recv)
+
+    def release() -> None:
+        gate.send(gives)
+        wait_until(lambda: g.done.closed, "the end of the goroutine")
+
+    return g, release
+
+
+def join() -> Case:
+    g, release = _ending()
+    return Case(g.join, g.ajoin, release, g.done)
+
+
+def result() -> Case:
+    """Its awaitable form is the handle itself, which takes no limits."""
+    g, release = _ending(7)
+    return Case(g.result, None, release, g.done, gives=7)
+
+
+def exception() -> Case:
+    g, release = _ending()
+    return Case(g.exception, None, release, g.done)
+
+
 CASES = [
     send,
     recv,
@@ -163,7 +191,14 @@ CASES = [
     semaphore,
     cond,
     group,
+    join,
+    result,
+    exception,
 ]
+
+
+#: What has no `a` form with limits: the object itself is awaited.
+AWAITED = {"wait", "result", "exception"}
 
 
 def when_parked(case: Case, act: Callable[[], object]) -> None:
@@ -254,11 +289,11 @@ async def test_sleep(host: Host) -> None:
 def test_all_are_in_the_table() -> None:
     """Whatever takes `ctx` in the package is above; or has a test of its own, as said here."""
     above = ["send", "recv", "recv_ok", "recv_many", "select", "sleep"]
-    above += ["wait", "lock", "rlock", "acquire"]
+    above += ["wait", "lock", "rlock", "acquire", "join", "result", "exception"]
     found = set()
     for holder in (gochan, *(thing for thing in vars(gochan).values() if isinstance(thing, type))):
         for name in vars(holder):
             if "ctx=" in (getattr(getattr(holder, name), "__text_signature__", None) or ""):
                 found.add(name)
     found.discard("Group")  # the parent of its context
-    assert found == {*above, *(f"a{name}" for name in above if name != "wait")}
+    assert found == {*above, *(f"a{name}" for name in above if name not in AWAITED)}

@@ -124,6 +124,30 @@ def test_the_examples_of_the_stub_run() -> None:
     assert said.endswith(", 0 failed\n") and not said.startswith("0 examples"), said
 
 
+# ------------------------------------------------------------------ modules
+def test_its_modules_need_no_import_of_their_own() -> None:
+    """As README writes it: `import gochan`, then `gochan.signal.notify`."""
+    child = procs.run(
+        """
+        import signal, sys
+        from gochan import *
+        assert signal is sys.modules["signal"]
+        import gochan
+        for name in ("patterns", "rate", "signal", "singleflight"):
+            assert name in dir(gochan), name
+            assert f"gochan.{name}" not in sys.modules, name
+            assert getattr(gochan, name) is sys.modules[f"gochan.{name}"], name
+        print(gochan.signal.notify.__module__, gochan.rate.Limiter.__module__)
+        try:
+            gochan.nonsense
+        except AttributeError as error:
+            print(error)
+        """
+    )
+    told = child.ok()
+    assert told == "gochan.signal gochan.rate\nmodule 'gochan' has no attribute 'nonsense'\n"
+
+
 # ------------------------------------------------------------------ weight
 def test_the_import_is_light() -> None:
     """A program that never awaits should not pay for asyncio, nor any for typing."""

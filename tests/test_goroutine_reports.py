@@ -82,6 +82,7 @@ HOOKS = """
 
 
 def test_a_hook_that_fails_is_heard_of_itself() -> None:
+    """And takes no error along: the default report is written as well (RT4)."""
     finished = procs.run(
         HOOKS
         + """
@@ -105,6 +106,8 @@ def test_a_hook_that_fails_is_heard_of_itself() -> None:
     )
     assert finished.returncode == 0, finished.describe()
     assert finished.stderr.count("RuntimeError: the hook is broken") == 2, finished.describe()
+    assert finished.stderr.count("ValueError: the error") == 2, finished.describe()
+    assert finished.stderr.count("Exception in goroutine fail-") == 2, finished.describe()
 
 
 def test_none_brings_back_the_default(tmp_path: Path) -> None:
@@ -216,6 +219,26 @@ def test_at_exit(program: str, count: int) -> None:
     assert finished.stderr.count("Exception in goroutine") == count, finished.describe()
     assert finished.stderr.count("ValueError: the error") == count, finished.describe()
     assert count or finished.stderr == ""
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_an_exit_is_told_nobody_until_somebody_looks(kind: str) -> None:
+    """As in threads it ends its own goroutine alone; it comes out where the result is looked at."""
+    finished = procs.run(f"""
+        import sys
+        from gochan import go, set_excepthook
+
+        {kind} give_up():
+            sys.exit("fatal: bad config")
+
+        set_excepthook(lambda g, error: print("told of", error))
+        go(give_up).join()
+        print("main goes on", flush=True)
+        go(give_up).result()
+        print("not reached")
+        """)
+    assert (finished.returncode, finished.stdout) == (1, "main goes on\n"), finished.describe()
+    assert finished.stderr == "fatal: bad config\n"
 
 
 def test_a_hook_is_called_at_exit_too() -> None:

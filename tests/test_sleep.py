@@ -14,7 +14,17 @@ import pytest
 import gochan
 import procs
 from collecting import collect_until
-from gochan import BlockingError, Chan, asleep, go, gosched, run, sleep
+from gochan import (
+    BlockingError,
+    Chan,
+    asleep,
+    background,
+    go,
+    gosched,
+    run,
+    sleep,
+    with_timeout,
+)
 from hosts import Host
 from parking import wait_blocked, wait_until, wait_waiting
 from ticking import LONG, SOON
@@ -43,7 +53,17 @@ async def test_others_go_on_meanwhile(host: Host) -> None:
 
 @pytest.mark.parametrize("seconds", [0, -1, 0.0, -math.inf, timedelta(-1)])
 async def test_zero_or_less_returns_at_once(host: Host, seconds: Any) -> None:
+    """Without a wait: where none is allowed, and in the first step of the awaitable."""
     await sleep_in(host, seconds)
+    if host.blocking:
+
+        async def where_none_may_wait() -> None:
+            sleep(seconds)  # no BlockingError
+
+        asyncio.run(where_none_may_wait())
+    else:
+        with pytest.raises(StopIteration):
+            asleep(seconds).send(None)
 
 
 def test_zero_gives_nobody_a_turn() -> None:
@@ -110,7 +130,7 @@ async def test_for_ever_is_for_ever(host: Host) -> None:
     async def nap(party: Host) -> None:
         try:
             if party.blocking:
-                Chan[None]().recv(timeout=SOON)
+                sleep(math.inf, ctx=with_timeout(background(), SOON))
             else:
                 await asyncio.wait_for(asleep(math.inf), SOON)
         except TimeoutError:

@@ -68,6 +68,7 @@ from gochan.errors import (
     Canceled,
     ChanClosed,
     DeadlineExceeded,
+    DeadlockError,
     UnlockError,
     WaitGroupError,
     WouldBlock,
@@ -75,6 +76,10 @@ from gochan.errors import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from gochan import patterns as patterns
+    from gochan import rate as rate
+    from gochan import signal as signal
+    from gochan import singleflight as singleflight
     from gochan._pool import Pool as Pool
 
 __all__ = [
@@ -89,6 +94,7 @@ __all__ = [
     "Cond",
     "Context",
     "DeadlineExceeded",
+    "DeadlockError",
     "Goroutine",
     "Group",
     "Map",
@@ -139,8 +145,15 @@ __all__ = [
 
 del TYPE_CHECKING
 
+# Imported when they are first named, so that `import gochan` is enough for `gochan.signal.notify`.
+# Not in __all__: a star import must not hide the standard `signal`.
+_MODULES = ("patterns", "rate", "signal", "singleflight")
+
 
 def __getattr__(name: str) -> object:
+    if name in _MODULES:
+        # It becomes an attribute of this module by that.
+        return __import__(f"gochan.{name}", fromlist=["*"])
     # It needs concurrent.futures, which takes longer to import than all the rest.
     if name != "Pool":
         raise AttributeError(f"module 'gochan' has no attribute {name!r}")
@@ -151,4 +164,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_MODULES})

@@ -479,25 +479,30 @@ class Goroutine(Generic[_T]):
     def done(self) -> RecvChan[None]:
         """A channel that never carries a value and is closed when the goroutine ends."""
 
-    def join(self, timeout: _Seconds | None = None) -> None:
+    def join(self, timeout: _Seconds | None = None, *, ctx: _ContextLike | None = None) -> None:
         """Wait for the end, without a look at how it ended: an error is not raised here.
 
         Args:
             timeout: Seconds to wait at most.
+            ctx: A context that ends the wait, not the goroutine.
 
         Raises:
             TimeoutError: It did not end in time; it goes on.
+            Canceled: ``ctx`` was cancelled, or DeadlineExceeded: its deadline passed.
             BlockingError: It would stop a running event loop; use ``ajoin``.
         """
 
-    def ajoin(self, timeout: _Seconds | None = None) -> _Op[None]:
+    def ajoin(
+        self, timeout: _Seconds | None = None, *, ctx: _ContextLike | None = None
+    ) -> _Op[None]:
         """The awaitable form of ``join``.
 
         Raises:
             TimeoutError: It did not end in time; it goes on.
+            Canceled: ``ctx`` was cancelled, or DeadlineExceeded: its deadline passed.
         """
 
-    def result(self, timeout: _Seconds | None = None) -> _T:
+    def result(self, timeout: _Seconds | None = None, *, ctx: _ContextLike | None = None) -> _T:
         """Wait for the end and return what the function returned, or raise what it raised.
 
         None after ``goexit()``. The awaitable form is ``await`` on the handle itself.
@@ -508,22 +513,28 @@ class Goroutine(Generic[_T]):
 
         Args:
             timeout: Seconds to wait at most.
+            ctx: A context that ends the wait, not the goroutine.
 
         Raises:
             TimeoutError: It did not end in time; it goes on.
+            Canceled: ``ctx`` was cancelled, or DeadlineExceeded: its deadline passed.
             BlockingError: It would stop a running event loop; ``await`` the handle.
         """
 
-    def exception(self, timeout: _Seconds | None = None) -> BaseException | None:
+    def exception(
+        self, timeout: _Seconds | None = None, *, ctx: _ContextLike | None = None
+    ) -> BaseException | None:
         """Wait for the end and return what the function raised, or None.
 
         There is no awaitable form: ``await g.ajoin()`` first.
 
         Args:
             timeout: Seconds to wait at most.
+            ctx: A context that ends the wait, not the goroutine.
 
         Raises:
             TimeoutError: It did not end in time; it goes on.
+            Canceled: ``ctx`` was cancelled, or DeadlineExceeded: its deadline passed.
             BlockingError: It would stop a running event loop.
         """
 
@@ -545,6 +556,9 @@ def go(
 
     Inside, ``await`` takes what gochan offers: channels, wait groups, goroutines, ``agosched()``.
     What belongs to an event loop raises TypeError; ``aio()`` around it makes it work.
+
+    An error stays on the handle; if nobody looks at it there, ``set_excepthook`` says who is told.
+    SystemExit alone is told nobody: ``sys.exit()`` ends the program only if main looks.
 
     Example:
         >>> async def squares(upto: int, out: SendChan[int]) -> None:
@@ -568,7 +582,7 @@ def go(fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Goroutin
     It runs on a goroutine thread, and may block as it likes. If it returns a coroutine, as a
     lambda around an ``async def`` does, the scheduler runs that one to its end, and its result is
     the goroutine's. The goroutine has a copy of the caller's contextvars, and does not keep the
-    program alive.
+    program alive. What becomes of an error is as in the other form.
 
     Example:
         >>> replies = Chan[str]()
@@ -692,10 +706,15 @@ def num_goroutine() -> int:
 def set_excepthook(hook: Callable[[Goroutine[Any], BaseException], None] | None, /) -> None:
     """Choose who hears of goroutine errors that nobody looked at.
 
+    SystemExit is not reported, as in threads: ``sys.exit()`` ends its own goroutine and nothing
+    else, without a word. Let main look, if it is to end the program: ``result()``, or ``await`` on
+    the handle, raises it there.
+
     Args:
-        hook: Called with the handle and the exception, once per goroutine. None brings back
-            the default, a traceback on stderr with the goroutine's name and where it was
-            started.
+        hook: Called with the handle and the exception, once per goroutine. If it raises itself,
+            that goes to ``sys.unraisablehook``, and the goroutine's error is reported by default
+            as well. None brings back the default, a traceback on stderr with the goroutine's name
+            and where it was started.
 
     Raises:
         TypeError: ``hook`` is neither callable nor None.
@@ -830,8 +849,8 @@ class Context:
     def done(self) -> RecvChan[None] | None:
         """A channel that is closed when the context is done: an arm for ``select``.
 
-        The same channel each time. None where it can never be done, which is an arm that is never
-        ready.
+        The same channel each time, by ``==``, not by ``is``. None where it can never be done, which
+        is an arm that is never ready.
         """
 
     @property

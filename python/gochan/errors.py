@@ -77,6 +77,16 @@ class UnlockError(RuntimeError):
     __module__ = "gochan"
 
 
+class DeadlockError(RuntimeError):
+    """Every goroutine is asleep, and nothing is left that could wake one.
+
+    Go's ``all goroutines are asleep - deadlock!``. Nothing raises it yet: gochan does not look for
+    deadlocks so far. It is here so that code may name it already.
+    """
+
+    __module__ = "gochan"
+
+
 class BlockingError(RuntimeError):
     """A blocking call would have stopped the event loop that runs on this thread.
 

@@ -260,6 +260,9 @@ def goroutines() -> None:
     assert_type(worker.exception(timeout=0.1), BaseException | None)
     worker.join(1)
     worker.join(timeout=None)
+    worker.join(1, ctx=background())
+    assert_type(worker.result(ctx=background()), int)
+    assert_type(worker.exception(ctx=None), BaseException | None)
     assert_type(worker.id, int)
     assert_type(worker.name, str)
     assert_type(worker.done, RecvChan[None])
@@ -278,7 +281,7 @@ def goroutines() -> None:
 async def joining(worker: Goroutine[int]) -> None:
     assert_type(await worker, int)
     await worker.ajoin()
-    await worker.ajoin(timeout=timedelta(seconds=1))
+    await worker.ajoin(timeout=timedelta(seconds=1), ctx=background())
     assert_type(await asyncio.wait_for(worker, 1), int)
     assert_type(await asyncio.gather(worker, worker), tuple[int, int])
     assert_type(asyncio.create_task(worker.ajoin(1)), asyncio.Task[None])

@@ -25,7 +25,7 @@ use crate::operation::Operation;
 use crate::pool::Pool;
 use crate::step_lock::StepLock;
 use gochan_core::clock::Instant;
-use pyo3::exceptions::{PyGeneratorExit, PyRuntimeError, PyRuntimeWarning};
+use pyo3::exceptions::{PyGeneratorExit, PyRuntimeError, PyRuntimeWarning, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use step::{Stage, State, Step};
@@ -206,6 +206,29 @@ impl Awaitable {
             }
         }
         slf.get().abort(py)
+    }
+
+    /// As of a coroutine: what the repr of a task shows, with `()` behind.
+    #[getter(__name__)]
+    fn name(&self) -> &'static str {
+        let state = self.state.try_look();
+        let (_, name) = match state.as_ref().map(|state| (&state.stage, &state.operation)) {
+            Some((Stage::New | Stage::Task(_) | Stage::Goroutine(_), operation)) => operation.names(),
+            _ => ("", "operation"),
+        };
+        name.strip_suffix("()").unwrap_or(name)
+    }
+
+    #[getter(__qualname__)]
+    fn qualified_name(&self) -> &'static str {
+        self.name()
+    }
+
+    #[allow(clippy::unused_self)]
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(PyTypeError::new_err(
+            "cannot copy or pickle an operation of gochan: it is awaited once, in this process; pass its result",
+        ))
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> String {

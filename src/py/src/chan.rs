@@ -30,7 +30,7 @@ use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::pyclass_init::PyClassInitializer;
-use pyo3::types::{PyBool, PyDict, PyTuple, PyType};
+use pyo3::types::{PyBool, PyDict, PyString, PyTuple, PyType};
 use std::sync::OnceLock;
 
 #[pyclass(subclass, frozen, weakref, generic, module = "gochan", name = "_ChanBase")]
@@ -83,11 +83,17 @@ impl ChanBase {
     /// For messages and `repr`; runs no Python of the user's.
     pub fn describe(slf: &Bound<'_, Self>) -> String {
         let name = text::type_name(slf);
+        // A class of the user's own stands in no module of ours.
+        let package = if chan_type::is_ours(&slf.get_type()) {
+            "gochan."
+        } else {
+            ""
+        };
         let core = slf.get().core();
         let (receivers, senders) = core.parked();
         let state = if core.is_closed() { "closed" } else { "open" };
         format!(
-            "<gochan.{name} at {:#x} len={} cap={} receivers={receivers} senders={senders} {state}>",
+            "<{package}{name} at {:#x} len={} cap={} receivers={receivers} senders={senders} {state}>",
             slf.get().address(),
             core.len(),
             core.capacity(),
@@ -97,8 +103,10 @@ impl ChanBase {
 
 #[pymethods]
 impl ChanBase {
-    #[pyo3(signature = (capacity=Capacity(0)))]
-    fn __init__(&self, capacity: Capacity) -> PyResult<()> {
+    // By hand, because a message would name the hidden class that this is a method of.
+    #[pyo3(signature = (*args, **kwargs))]
+    fn __init__(&self, args: &Bound<'_, PyTuple>, kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
+        let capacity = Capacity::of(args, kwargs)?;
         self.core.set(Arc::new(ChanCore::new(capacity.0))).map_err(|_| {
             PyRuntimeError::new_err(
                 "Chan.__init__() on a channel that exists already: its capacity never changes",
@@ -191,6 +199,34 @@ impl ChanBase {
 /// A capacity as users give it.
 #[derive(Clone, Copy)]
 struct Capacity(usize);
+
+impl Capacity {
+    /// The only argument of `Chan()`.
+    fn of(args: &Bound<'_, PyTuple>, kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        let named = match kwargs {
+            Some(kwargs) => kwargs.iter().collect(),
+            None => Vec::new(),
+        };
+        for (name, _) in &named {
+            let name = name.cast::<PyString>().map_or_else(|_| "?".into(), text::of);
+            if name != "capacity" {
+                return Err(PyTypeError::new_err(format!(
+                    "Chan() takes one argument, capacity, and not {name}"
+                )));
+            }
+        }
+        let named = named.into_iter().map(|(_, value)| value);
+        let mut given = args.iter().chain(named);
+        match (given.next(), given.count()) {
+            (None, _) => Ok(Self(0)),
+            (Some(capacity), 0) => capacity.extract(),
+            (Some(_), more) => Err(PyTypeError::new_err(format!(
+                "Chan() takes one argument at most, the capacity, not {}",
+                more + 1
+            ))),
+        }
+    }
+}
 
 /// A buffer with one pointer per value must fit the address space (Go: makechan: size out of range).
 const MAX_CAPACITY: usize = isize::MAX as usize / size_of::<Value>();

@@ -10,9 +10,16 @@ use crate::limit::Limit;
 use crate::operation::Operation;
 use crate::value::Ref;
 use gochan_core::error::TryRecvError;
+use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
+
+fn no_copy() -> PyErr {
+    PyTypeError::new_err(
+        "cannot copy or pickle a loop over a channel: it receives in this process; begin another loop, several may share a channel",
+    )
+}
 
 #[pyclass(frozen, module = "gochan", name = "_ChanIter")]
 #[derive(Debug)]
@@ -40,6 +47,11 @@ impl ChanIter {
             Err(TryRecvError::Closed) => Ok(None),
             Err(TryRecvError::Empty) => self.wait(py),
         }
+    }
+
+    #[allow(clippy::unused_self)]
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(no_copy())
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -85,6 +97,11 @@ impl ChanAsyncIter {
         let chan = Ref::new(self.chan.bind(py).clone());
         let face = Face::AsyncNext;
         Awaitable::new(py, Operation::Recv { chan, face }, Limit::Never)
+    }
+
+    #[allow(clippy::unused_self)]
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(no_copy())
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

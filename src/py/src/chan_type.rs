@@ -46,6 +46,14 @@ pub fn is_chan(class: &Bound<'_, PyType>) -> PyResult<bool> {
     }
 }
 
+/// Whether it is one of the three classes themselves.
+pub fn is_ours(class: &Bound<'_, PyType>) -> bool {
+    let py = class.py();
+    CHAN.get(py).is_some_and(|chan| class.is(chan))
+        || class.is(py.get_type::<SendChan>())
+        || class.is(py.get_type::<RecvChan>())
+}
+
 pub fn make(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
     let (sends, receives) = (py.get_type::<SendChan>(), py.get_type::<RecvChan>());
     let body = PyDict::new(py);

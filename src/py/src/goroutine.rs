@@ -36,7 +36,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::pyclass_init::PyClassInitializer;
-use pyo3::types::PyString;
+use pyo3::types::{PyDict, PyString, PyTuple};
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
@@ -210,19 +210,32 @@ impl Goroutine {
         self.id
     }
 
-    fn ask(slf: Bound<'_, Self>, ask: Ask, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
+    fn ask(
+        slf: Bound<'_, Self>,
+        ask: Ask,
+        timeout: Option<&Bound<'_, PyAny>>,
+        ctx: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
         let py = slf.py();
-        let operation = Operation::Ask {
-            goroutine: slf.unbind(),
-            ask,
-        };
-        let limit = Limit::parse(timeout, operation.names().0)?;
-        block::wait(py, operation, limit)
+        let goroutine = slf.unbind();
+        let operation = Operation::Ask { goroutine, ask };
+        let (name, _) = operation.names();
+        let limit = Limit::parse(timeout, name)?;
+        block::wait(py, operation.under(ctx, name)?, limit)
     }
 }
 
 #[pymethods]
 impl Goroutine {
+    /// Refuses.
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn from_python(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        Err(PyTypeError::new_err(
+            "a Goroutine cannot be created by itself: go(fn, *args) starts one and returns its handle",
+        ))
+    }
+
     /// Unique in this process, never used again.
     #[getter(id)]
     fn get_id(&self) -> u64 {
@@ -262,39 +275,59 @@ impl Goroutine {
     }
 
     /// Waits until the goroutine has ended. Raises nothing of the goroutine's own.
-    #[pyo3(signature = (timeout=None))]
-    fn join(slf: Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
-        Self::ask(slf, Ask::Join, timeout).map(drop)
+    ///
+    /// TimeoutError after `timeout` seconds; the context's error when `ctx` is done; BlockingError if it would block a running
+    /// event loop. The goroutine goes on in all three cases.
+    #[pyo3(signature = (timeout=None, *, ctx=None))]
+    fn join(
+        slf: Bound<'_, Self>,
+        timeout: Option<&Bound<'_, PyAny>>,
+        ctx: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        Self::ask(slf, Ask::Join, timeout, ctx).map(drop)
     }
 
     /// Awaitable twin of `join`.
-    #[pyo3(signature = (timeout=None))]
+    #[pyo3(signature = (timeout=None, *, ctx=None))]
     fn ajoin<'py>(
         slf: Bound<'py, Self>,
         timeout: Option<&Bound<'py, PyAny>>,
+        ctx: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, Awaitable>> {
-        let limit = Limit::parse(timeout, "Goroutine.ajoin()")?;
+        let name = "Goroutine.ajoin()";
+        let limit = Limit::parse(timeout, name)?;
         let py = slf.py();
-        Awaitable::new(
-            py,
-            Operation::Ask {
-                goroutine: slf.unbind(),
-                ask: Ask::Join,
-            },
-            limit,
-        )
+        let join = Operation::Ask {
+            goroutine: slf.unbind(),
+            ask: Ask::Join,
+        };
+        Awaitable::new(py, join.under(ctx, name)?, limit)
     }
 
-    /// Waits for the end; gives the function's result, or raises what it raised.
-    #[pyo3(signature = (timeout=None))]
-    fn result(slf: Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
-        Self::ask(slf, Ask::Result, timeout)
+    /// Waits for the end; gives the function's result, or raises what it raised. None after `goexit()`.
+    ///
+    /// TimeoutError after `timeout` seconds; the context's error when `ctx` is done; BlockingError if it would block a running
+    /// event loop. The goroutine goes on in all three cases.
+    #[pyo3(signature = (timeout=None, *, ctx=None))]
+    fn result(
+        slf: Bound<'_, Self>,
+        timeout: Option<&Bound<'_, PyAny>>,
+        ctx: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        Self::ask(slf, Ask::Result, timeout, ctx)
     }
 
     /// Waits for the end; gives the exception it ended with, or None.
-    #[pyo3(signature = (timeout=None))]
-    fn exception(slf: Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
-        Self::ask(slf, Ask::Exception, timeout)
+    ///
+    /// TimeoutError after `timeout` seconds; the context's error when `ctx` is done; BlockingError if it would block a running
+    /// event loop. The goroutine goes on in all three cases.
+    #[pyo3(signature = (timeout=None, *, ctx=None))]
+    fn exception(
+        slf: Bound<'_, Self>,
+        timeout: Option<&Bound<'_, PyAny>>,
+        ctx: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        Self::ask(slf, Ask::Exception, timeout, ctx)
     }
 
     fn __await__(slf: Bound<'_, Self>) -> PyResult<Bound<'_, Awaitable>> {

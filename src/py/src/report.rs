@@ -20,7 +20,10 @@ static HOOK: Mutex<Option<Py<PyAny>>> = Mutex::new(None);
 static UNLOOKED: Mutex<BTreeMap<u64, Py<PyWeakrefReference>>> = Mutex::new(BTreeMap::new());
 
 /// Sets what is called with the handle and the exception of a goroutine whose error nobody looked at.
-/// None restores the default, which writes the traceback to stderr.
+///
+/// None restores the default, which writes the traceback to stderr; that is also written when the hook itself raises. SystemExit
+/// is not reported, as in threads: `sys.exit()` ends its own goroutine alone, unless main takes its `result()`. TypeError if
+/// `hook` is neither callable nor None.
 #[pyfunction]
 #[pyo3(signature = (hook, /))]
 pub fn set_excepthook(hook: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -77,29 +80,31 @@ pub fn report(goroutine: &Bound<'_, Goroutine>) {
     }
     // The hook is the first function in Python that runs now. A Ctrl-C that came before would come out of it, in place of the report.
     let interrupted = py.check_signals().err();
-    let failed = call_hook(goroutine, &error).err();
-    for error in failed.into_iter().chain(interrupted) {
+    let hook = HOOK.lock().as_ref().map(|hook| hook.clone_ref(py));
+    let told = hook.map(|hook| guard::call(hook.bind(py), [goroutine.as_any(), &error]).map(drop));
+    let written = match &told {
+        Some(Ok(())) => Ok(()),
+        // A hook that fails is not to take the goroutine's own error along.
+        Some(Err(_)) | None => write(goroutine, &error),
+    };
+    let failed = told.and_then(Result::err);
+    for error in written.err().into_iter().chain(failed).chain(interrupted) {
         guard::raise_later(py, error, Some(goroutine.as_any()));
     }
 }
 
-fn call_hook(goroutine: &Bound<'_, Goroutine>, error: &Bound<'_, PyAny>) -> PyResult<()> {
+/// The default: writes name, place and traceback to stderr.
+fn write(goroutine: &Bound<'_, Goroutine>, error: &Bound<'_, PyAny>) -> PyResult<()> {
     static DEFAULT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let py = goroutine.py();
-    let hook = HOOK.lock().as_ref().map(|hook| hook.clone_ref(py));
-    if let Some(hook) = hook {
-        guard::call(hook.bind(py), [goroutine.as_any(), error])?;
-    } else {
-        let default = DEFAULT.import(py, "gochan._report", "report")?;
-        let head = format!(
-            "Exception in goroutine {} (id {}), started at {}:",
-            goroutine.get().full_name(py),
-            goroutine.get().id(),
-            goroutine.get().start_site(py)
-        );
-        guard::call(default, [head.into_pyobject(py)?.as_any(), error])?;
-    }
-    Ok(())
+    let default = DEFAULT.import(py, "gochan._report", "report")?;
+    let head = format!(
+        "Exception in goroutine {} (id {}), started at {}:",
+        goroutine.get().full_name(py),
+        goroutine.get().id(),
+        goroutine.get().start_site(py)
+    );
+    guard::call(default, [head.into_pyobject(py)?.as_any(), error]).map(drop)
 }
 
 /// At exit: what is still unlooked at and has a live handle. Later, the modules that hooks need are gone.

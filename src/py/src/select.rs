@@ -6,13 +6,16 @@
 use crate::awaitable::Awaitable;
 use crate::block;
 use crate::chan::{ChanBase, RecvChan, SendChan};
+use crate::context::Context;
 use crate::face;
 use crate::fed;
 use crate::gc::visit_value;
+use crate::goroutine::Goroutine;
 use crate::limit::Limit;
 use crate::operation::{Operation, Queued};
 use crate::registration::{Queue, Stay, Stays};
 use crate::text;
+use crate::timer::{Ticker, Timer};
 use crate::value::{Ref, Value};
 use crate::wake::{ChanCore, Waker};
 use gochan_core::Outcome;
@@ -23,7 +26,7 @@ use gochan_core::wait_queue::Ticket;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyInt, PyTuple};
+use pyo3::types::{PyBool, PyDict, PyInt, PyTuple};
 use smallvec::SmallVec;
 use std::fmt::Write;
 use std::ops::Deref;
@@ -99,6 +102,14 @@ impl SendCase {
 
 #[pymethods]
 impl SendCase {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        Err(PyTypeError::new_err(
+            "a SendCase cannot be created by itself: sending(ch, value) makes one",
+        ))
+    }
+
     #[allow(clippy::unused_self)]
     fn __bool__(&self) -> bool {
         true
@@ -154,21 +165,33 @@ pub fn sending(ch: &Bound<'_, PyAny>, value: Py<PyAny>) -> PyResult<SendCase> {
     }
 }
 
-/// `default` and `priority`, as users give them.
-#[derive(Clone, Copy)]
-pub struct Flag(bool);
+/// A bool as users give it. Which parameter it is for, only the function knows that asks.
+pub enum Switch<'py> {
+    Off,
+    Given(Bound<'py, PyAny>),
+}
 
-impl<'py> FromPyObject<'_, 'py> for Flag {
+impl<'py> FromPyObject<'_, 'py> for Switch<'py> {
     type Error = PyErr;
 
     fn extract(given: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        given.cast::<PyBool>().map(|flag| Self(flag.is_true())).map_err(|_| {
-            PyTypeError::new_err(format!(
-                "select(): default and priority are True or False, not {}: with default=True it does not wait, and returns None \
-                 where no arm is ready",
-                text::type_name(&given)
-            ))
-        })
+        Ok(Self::Given(given.to_owned()))
+    }
+}
+
+impl Switch<'_> {
+    fn is_on(&self, name: &str, parameter: &str) -> PyResult<bool> {
+        let given = match self {
+            Self::Off => return Ok(false),
+            Self::Given(given) => given,
+        };
+        let Ok(given) = given.cast::<PyBool>() else {
+            let kind = text::type_name(given);
+            return Err(PyTypeError::new_err(format!(
+                "{name}: {parameter} must be True or False, not {kind}"
+            )));
+        };
+        Ok(given.is_true())
     }
 }
 
@@ -182,34 +205,36 @@ impl<'py> FromPyObject<'_, 'py> for Flag {
 /// done, which wins over every arm and over the default. Without an arm that could ever be ready it waits for ever. Go's select.
 #[pyfunction]
 #[pyo3(
-    signature = (*arms, default=Flag(false), timeout=None, ctx=None, priority=Flag(false)),
+    signature = (*arms, default=Switch::Off, timeout=None, ctx=None, priority=Switch::Off),
     text_signature = "(*arms, default=False, timeout=None, ctx=None, priority=False)"
 )]
+#[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
 pub fn select(
     arms: &Bound<'_, PyTuple>,
-    default: Flag,
+    default: Switch<'_>,
     timeout: Option<&Bound<'_, PyAny>>,
     ctx: Option<&Bound<'_, PyAny>>,
-    priority: Flag,
+    priority: Switch<'_>,
 ) -> PyResult<Py<PyAny>> {
-    let (operation, limit) = Select::parse("select()", arms, default.0, timeout, ctx, priority.0)?;
+    let (operation, limit) = Select::parse("select()", arms, &default, timeout, ctx, &priority)?;
     block::wait(arms.py(), operation, limit)
 }
 
 /// Awaitable twin of `select`.
 #[pyfunction]
 #[pyo3(
-    signature = (*arms, default=Flag(false), timeout=None, ctx=None, priority=Flag(false)),
+    signature = (*arms, default=Switch::Off, timeout=None, ctx=None, priority=Switch::Off),
     text_signature = "(*arms, default=False, timeout=None, ctx=None, priority=False)"
 )]
+#[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
 pub fn aselect<'py>(
     arms: &Bound<'py, PyTuple>,
-    default: Flag,
+    default: Switch<'_>,
     timeout: Option<&Bound<'py, PyAny>>,
     ctx: Option<&Bound<'py, PyAny>>,
-    priority: Flag,
+    priority: Switch<'_>,
 ) -> PyResult<Bound<'py, Awaitable>> {
-    let (operation, limit) = Select::parse("aselect()", arms, default.0, timeout, ctx, priority.0)?;
+    let (operation, limit) = Select::parse("aselect()", arms, &default, timeout, ctx, &priority)?;
     Awaitable::new(arms.py(), operation, limit)
 }
 
@@ -220,11 +245,13 @@ impl Select {
     fn parse(
         name: &str,
         given: &Bound<'_, PyTuple>,
-        default: bool,
+        default: &Switch<'_>,
         timeout: Option<&Bound<'_, PyAny>>,
         ctx: Option<&Bound<'_, PyAny>>,
-        priority: bool,
+        priority: &Switch<'_>,
     ) -> PyResult<(Operation, Limit)> {
+        let default = default.is_on(name, "default")?;
+        let priority = priority.is_on(name, "priority")?;
         let limit = Limit::parse(timeout, name)?;
         if default && limit != Limit::Never {
             return Err(PyValueError::new_err(format!(
@@ -415,8 +442,17 @@ fn no_arm(name: &str, number: u32, arm: &Bound<'_, PyAny>) -> PyErr {
         ));
     }
     let kind = text::type_name(arm);
+    let channel = if arm.is_instance_of::<Timer>() || arm.is_instance_of::<Ticker>() {
+        "c"
+    } else if arm.is_instance_of::<Goroutine>() || arm.is_instance_of::<Context>() {
+        "done"
+    } else {
+        return PyTypeError::new_err(format!(
+            "{name}: arm {number} must be a channel to receive from, sending(ch, value) or None, not {kind}"
+        ));
+    };
     PyTypeError::new_err(format!(
-        "{name}: arm {number} must be a channel to receive from, sending(ch, value) or None, not {kind}"
+        "{name}: arm {number} is a {kind}, which is no channel but has one: write its .{channel}"
     ))
 }
 

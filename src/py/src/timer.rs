@@ -397,7 +397,10 @@ impl Ticker {
         let (py, at) = (slf.py(), slf.as_ptr().addr());
         let core = slf.get().core(py);
         let state = when(core.due(), "stopped");
-        let period = core.period().map_or(f64::INFINITY, |period| period.as_secs_f64());
+        // Whoever asked for more than the clock counts to, or for ever, gets its end.
+        let counted = |period: &Duration| period.as_nanos() < u64::MAX.into();
+        let period = core.period().filter(counted);
+        let period = period.map_or(f64::INFINITY, |period| period.as_secs_f64());
         format!("<gochan.Ticker at {at:#x} every {period} s, {state}>")
     }
 
