@@ -143,7 +143,7 @@ def test_goexit_in_a_function_ends_the_stage(workers: int, plain: bool) -> None:
     assert crew.errors() == [None]
 
 
-# ------------------------------------------------------------------ the group's context
+# ------------------------------------------------------------------ a context above the group's
 def blocked_items(gate: Chan[int]) -> Iterator[int]:
     yield from gate
 
@@ -162,7 +162,7 @@ def blocked_items(gate: Chan[int]) -> Iterator[int]:
 async def test_a_context_ends_stages_that_receive(host: Host, stage: Callable[..., Any]) -> None:
     source = Chan[int](1)
     with with_cancel(background()) as ctx:
-        crew = Crew(ctx)
+        crew = Crew(with_cancel(ctx))
         ch = stage(source, crew)
         await host.send(source, 1)
         assert await host.recv(ch) == 1
@@ -183,7 +183,7 @@ def chan_of(n: int) -> Chan[int]:
 )
 async def test_a_context_ends_stages_that_send(host: Host, values: Callable[[], Any]) -> None:
     with with_cancel(background()) as ctx:
-        crew = Crew(ctx)
+        crew = Crew(with_cancel(ctx))
         ch = generate(values(), group=crew)
         ch = where(pipe(ch, abs, workers=2, group=crew), bool, group=crew)
         await host.parked(ch, senders=1)
@@ -194,7 +194,7 @@ async def test_a_context_ends_stages_that_send(host: Host, values: Callable[[], 
 def test_a_context_that_is_done_lets_nothing_begin() -> None:
     ctx = with_cancel(background())
     ctx.cancel()
-    crew, called = Crew(ctx), Chan[int](9)
+    crew, called = Crew(with_cancel(ctx)), Chan[int](9)
     source = Chan[int](1)
     source.send(1)
     assert list(pipe(source, called.send, group=crew)) == []

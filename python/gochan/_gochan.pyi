@@ -883,6 +883,10 @@ class Context:
             TypeError: The key is None or not hashable.
         """
 
+    @property
+    def _cancelled_itself(self) -> bool:
+        """For ``gochan.patterns``: whether it was cancelled, and not one that it derives from."""
+
     def check(self) -> None:
         """Raise the error of the context if it is done. Call it in a long computation.
 

@@ -26,17 +26,20 @@ goroutine that nobody looked at, and is reported.
 
 **Stopping early.** Nothing tells a stage that nobody receives any more: it waits with its next
 value, as in Go. There it is a leak. Here the garbage collector finds a pipeline whose channels
-nobody holds any more, and ends it, with a ResourceWarning for each stage. Better tell it: if
-``group`` has a context (a ``Group`` does), its stages end with the context's error as soon as that
-is done. What they call is not interrupted: a function runs to its end, a thread that iterates goes
-on to the next item, and a stage that waits for an async iterator, or for an ``async def``, ends
-after that.
+nobody holds any more, and ends it, with a ResourceWarning for each stage. Better tell it: cancel
+the context of ``group``, if it has one, as a ``Group`` does.
 
-    with with_cancel(background()) as ctx:
-        group = Group(ctx)
+    with Group() as group:
         lines = generate(follow(log), group=group)
         first = list(take(where(lines, interesting, group=group), 10))
-    # Leaving the block cancels: all of it ends, now.
+        group.ctx.cancel()  # enough: all stages end
+
+Stages that were ended so have no error, and nor has a function that ends with the ``Canceled`` of
+that: whoever cancels knows that there is no more to come. When a context above that of the group is
+done, or a deadline has passed, they end with the context's error: ``group.wait()`` raises it, else
+what has come out could be taken for all there is. What stages call is not interrupted: a function
+runs to its end, a thread that iterates goes on to the next item, and a stage that waits for an
+async iterator, or for an ``async def``, ends after that.
 """
 
 from __future__ import annotations
@@ -50,7 +53,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from gochan._gochan import Chan, RecvChan, SendChan, aselect, go, goexit, sending
 from gochan._kinds import is_async
 from gochan._numbers import count, seconds
-from gochan.errors import ChanClosed
+from gochan.errors import Canceled, ChanClosed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -336,14 +339,30 @@ def broadcast(ch: RecvChan[_A], n: int, /) -> tuple[RecvChan[_A], ...]:
 # ---------------------------------------------------------------------- the stages
 
 
+class _Told:
+    """Ends in silence what ends because the context of its own group was cancelled.
+
+    Not when one above was: who waits for the group has to hear that not all was done.
+    """
+
+    def __init__(self, ctx: Context | None) -> None:
+        self.ctx = ctx
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        return kind is Canceled and getattr(self.ctx, "_cancelled_itself", None) is True
+
+
 async def _generate(values: Iterable[_A], out: SendChan[_A], ctx: Context | None) -> None:
-    with out:
+    with _Told(ctx), out:
         for value in values:
             await out.asend(value, ctx=ctx)
 
 
 async def _forward(ch: RecvChan[_A], out: SendChan[_A], ctx: Context | None) -> None:
-    with out:
+    with _Told(ctx), out:
         while True:
             match await ch.arecv_ok(ctx=ctx):
                 case (value, True):
@@ -355,7 +374,7 @@ async def _forward(ch: RecvChan[_A], out: SendChan[_A], ctx: Context | None) -> 
 async def _generate_async(
     values: AsyncIterable[_A], out: SendChan[_A], ctx: Context | None
 ) -> None:
-    with out:
+    with _Told(ctx), out:
         async for value in values:
             await out.asend(value, ctx=ctx)
 
@@ -369,8 +388,8 @@ async def _generate_from_thread(
     that ends the thread. A thread that waits itself would wait for ever.
     """
     items = Chan[_A]()
-    with out, items:
-        thread = go(_iterate, values, items)
+    with _Told(ctx), out, items:
+        thread = go(_iterate, values, items, ctx)
         while True:
             match await items.arecv_ok(ctx=ctx):
                 case (value, True):
@@ -380,8 +399,8 @@ async def _generate_from_thread(
         await thread  # raises what the iterator raised
 
 
-def _iterate(values: Iterator[_A], items: Chan[_A]) -> None:
-    with items:
+def _iterate(values: Iterator[_A], items: Chan[_A], ctx: Context | None) -> None:
+    with _Told(ctx), items:
         for value in values:
             try:
                 items.send(value)
@@ -392,7 +411,7 @@ def _iterate(values: Iterator[_A], items: Chan[_A]) -> None:
 async def _pipe(
     ch: RecvChan[_A], fn: Callable[[_A], Awaitable[_B]], out: SendChan[_B], ctx: Context | None
 ) -> None:
-    with out:
+    with _Told(ctx), out:
         while True:
             match await ch.arecv_ok(ctx=ctx):
                 case (value, True):
@@ -413,7 +432,7 @@ async def _pipe_many(
     call: Callable[..., Any] = _call_async if is_async(fn) else _call
     running: list[Goroutine[Any]] = []  # in the order of their values
     more = True
-    with out:
+    with _Told(ctx), out:
         try:
             while more or running:
                 source = ch if more and len(running) < workers else None
@@ -423,7 +442,7 @@ async def _pipe_many(
                     result = await running.pop(arm - 1)
                     await out.asend(_unpack(result), ctx=ctx)
                 elif ok:
-                    running.append(go(call, fn, value))
+                    running.append(go(call, fn, value, ctx))
                 else:
                     more = False
         finally:
@@ -435,7 +454,7 @@ async def _pipe_many(
 async def _where(
     ch: RecvChan[_A], pred: Callable[[_A], Awaitable[Any]], out: SendChan[_A], ctx: Context | None
 ) -> None:
-    with out:
+    with _Told(ctx), out:
         while True:
             match await ch.arecv_ok(ctx=ctx):
                 case (value, True):
@@ -518,24 +537,32 @@ def _in_stage(fn: Callable[[_A], Any]) -> Callable[[_A], Awaitable[Any]]:
 
 
 async def _elsewhere(fn: Callable[[_A], Any], value: _A) -> Any:
-    return _unpack(await go(_call, fn, value))
+    return _unpack(await go(_call, fn, value, None))
 
 
-def _call(fn: Callable[[_A], Any], value: _A) -> Any:
-    """The result in a tuple, to tell it from the None of a goroutine that called goexit()."""
-    result = fn(value)
-    if _is_coroutine(result):
-        # Of a lambda around an `async def`, for one: the goroutine goes on with it.
-        return _pack(result)
-    return (result,)
+def _call(fn: Callable[[_A], Any], value: _A, ctx: Context | None) -> Any:
+    """The result in a tuple, to tell it from the None of a goroutine that called goexit(), and of
+    one that was told to end.
+    """
+    with _Told(ctx):
+        result = fn(value)
+        if _is_coroutine(result):
+            # Of a lambda around an `async def`, for one: the goroutine goes on with it.
+            return _pack(result, ctx)
+        return (result,)
+    return None
 
 
-async def _call_async(fn: Callable[[_A], Awaitable[_B]], value: _A) -> tuple[_B]:
-    return (await fn(value),)
+async def _call_async(
+    fn: Callable[[_A], Awaitable[_B]], value: _A, ctx: Context | None
+) -> tuple[_B] | None:
+    return await _pack(fn(value), ctx)
 
 
-async def _pack(result: Awaitable[_B]) -> tuple[_B]:
-    return (await result,)
+async def _pack(result: Awaitable[_B], ctx: Context | None) -> tuple[_B] | None:
+    with _Told(ctx):
+        return (await result,)
+    return None
 
 
 def _unpack(result: tuple[_B] | None) -> _B:

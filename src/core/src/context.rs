@@ -91,6 +91,8 @@ struct State<Fam: Family> {
     /// As the after-functions, but of the tree's owner: they keep no orphan.
     ties: Vec<Fam::Func>,
     orphan: bool,
+    /// Whether it was this node that was ended, and not one above it.
+    itself: bool,
 }
 
 impl<Fam: Family> fmt::Debug for Node<Fam> {
@@ -137,6 +139,7 @@ impl<Fam: Family> Node<Fam> {
                     funcs: WaitQueue::new(),
                     ties: Vec::new(),
                     orphan: false,
+                    itself: false,
                 },
             ),
         }
@@ -164,6 +167,11 @@ impl<Fam: Family> Node<Fam> {
             return None;
         }
         self.state.lock().end.as_ref().map(|end| end.reason)
+    }
+
+    /// Whether it is over, and was ended itself: not with its parent.
+    pub fn was_ended_itself(&self) -> bool {
+        self.is_over() && self.state.lock().itself
     }
 
     /// The channel that is closed when it ends: the same one each time (X5).
@@ -296,7 +304,7 @@ pub fn attach<Fam: Family>(parent: &Fam::Link, child: &Fam::Link) -> Vec<Fam::Fu
     };
     let ticket = match ticket {
         Ok(ticket) => ticket,
-        Err(end) => return cancel::<Fam>(child, end).ended,
+        Err(end) => return inherit::<Fam>(child, end).ended,
     };
     let place = (parent.clone(), ticket);
     let late = {
@@ -317,6 +325,15 @@ pub fn attach<Fam: Family>(parent: &Fam::Link, child: &Fam::Link) -> Vec<Fam::Fu
 
 /// Ends a node and all below it. When it returns they are over, whoever ended them (X3).
 pub fn cancel<Fam: Family>(root: &Fam::Link, end: End<Fam::Cause>) -> Cancelled<Fam::Func> {
+    end_all::<Fam>(root, end, true)
+}
+
+/// As [`cancel`], of a node whose parent is over, wherever that is known from.
+pub fn inherit<Fam: Family>(root: &Fam::Link, end: End<Fam::Cause>) -> Cancelled<Fam::Func> {
+    end_all::<Fam>(root, end, false)
+}
+
+fn end_all<Fam: Family>(root: &Fam::Link, end: End<Fam::Cause>, itself: bool) -> Cancelled<Fam::Func> {
     // What is collected here outlives every guard, also when something panics in between.
     let mut after = After::<Fam::Value, Fam::Parked>::new();
     let (mut gone, mut ended) = (Gone::<Fam>::new(), Vec::new());
@@ -330,6 +347,7 @@ pub fn cancel<Fam: Family>(root: &Fam::Link, end: End<Fam::Cause>) -> Cancelled<
             let theirs = state.end.clone();
             if theirs.is_none() {
                 link.node().over.store(end.reason as u8, Ordering::Release);
+                state.itself = itself && first.is_none();
                 state.finish(end.clone(), &mut after, &mut ended);
             }
             below.extend(state.children.iter().cloned());

@@ -125,6 +125,24 @@ fn a_child_that_comes_too_late_is_cancelled_at_once() {
     assert_eq!(top.hanging(), (0, 0));
 }
 
+/// Who is ended with its parent is told from who was ended itself, whichever came first.
+#[test]
+fn who_was_ended_itself_can_be_told() {
+    let top = root();
+    let (before, after) = (child(&top), child(&top));
+    assert!(!top.was_ended_itself());
+    cancel(&before, None);
+    cancel(&top, None);
+    cancel(&after, None);
+    let late = root();
+    context::attach::<Tree>(&top, &late);
+    let foreign = root();
+    context::inherit::<Tree>(&foreign, End::new(Canceled, None));
+    assert!(late.is_over() && foreign.is_over());
+    let told = [top, before, after, late, foreign].map(|node| node.was_ended_itself());
+    assert_eq!(told, [true, true, false, false, false]);
+}
+
 /// X14.
 #[test]
 fn after_functions_are_handed_out_once() {

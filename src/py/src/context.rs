@@ -173,6 +173,12 @@ impl Context {
         Awaitable::new(slf.py(), until_done(slf, "Context.__await__()")?, Limit::Never)
     }
 
+    /// For the stages of `gochan.patterns`, which a cancelled group ends in silence.
+    #[getter]
+    fn _cancelled_itself(slf: &Bound<'_, Self>) -> bool {
+        ask::was_cancelled_itself(slf)
+    }
+
     fn __repr__(slf: &Bound<'_, Self>) -> String {
         match slf.get().kind() {
             Kind::Subclass => format!("<{} at {:#x}>", text::type_name(slf), slf.as_ptr().addr()),

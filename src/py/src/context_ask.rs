@@ -108,6 +108,15 @@ fn view<'py>(owner: &Bound<'py, Context>, node: &Link) -> PyResult<Bound<'py, Re
     Bound::new(owner.py(), PyClassInitializer::from(base).add_subclass(RecvChan))
 }
 
+/// Whether it was `ctx` that was cancelled, not one that it derives from, nor by a deadline.
+pub fn was_cancelled_itself(ctx: &Bound<'_, PyAny>) -> bool {
+    let Decides::Node(_, node) = Decides::about(ctx) else {
+        return false;
+    };
+    let core = node.get().core();
+    core.was_ended_itself() && core.reason() == Some(Reason::Canceled)
+}
+
 /// `ctx.err`.
 pub fn err_of<'py>(ctx: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     match Decides::about(ctx) {

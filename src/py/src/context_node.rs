@@ -265,6 +265,12 @@ pub fn end(py: Python<'_>, link: &Link, reason: Reason, cause: Option<Cause>) ->
     cancelled.first
 }
 
+/// Ends a node whose parent is a foreign one, as that has ended.
+pub fn end_with_parent(py: Python<'_>, link: &Link, reason: Reason, cause: Option<Cause>) {
+    let cancelled = context::inherit::<Tree>(link, End::new(reason, cause));
+    carry_out(py, cancelled.ended);
+}
+
 /// Makes a new node end with its parent.
 pub fn attach(py: Python<'_>, parent: &Link, child: &Link) {
     carry_out(py, context::attach::<Tree>(parent, child));

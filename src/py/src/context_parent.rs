@@ -184,7 +184,7 @@ impl Propagate {
             guard::raise_later(py, error, Some(parent));
             (Reason::Canceled, None)
         });
-        node::end(py, &self.child, reason, cause);
+        node::end_with_parent(py, &self.child, reason, cause);
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
