@@ -97,12 +97,12 @@ WRONG: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "select(default=None)": (
         lambda: select(chan, default=nothing),
         TypeError,
-        "select(): default and priority are True or False, not NoneType",
+        "select(): default must be True or False, not NoneType",
     ),
     "aselect(priority=1)": (
         lambda: aselect(chan, priority=number),
         TypeError,
-        "default and priority are True or False, not int",
+        "priority must be True or False, not int",
     ),
     "ObjectPool(async def)": (lambda: ObjectPool(coroutine), TypeError, "`async def`"),
     "ObjectPool(generator)": (lambda: ObjectPool(generator), TypeError, "generator function"),
