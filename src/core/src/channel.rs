@@ -193,6 +193,36 @@ impl<T, P: Parked<T>> RawChannel<T, P> {
         result
     }
 
+    /// Puts the value into the buffer where that is all there is to do: C3 (c), with nobody to wake. Else nothing changes.
+    #[inline]
+    pub fn send_at_once(&self, value: &mut Option<T>) -> bool {
+        if self.capacity == 0 {
+            return false;
+        }
+        let mut state = self.state.lock();
+        if !state.receivers.is_empty() || state.buffer.len() >= self.capacity || state.closed {
+            return false;
+        }
+        let Some(value) = value.take() else {
+            return false;
+        };
+        state.buffer.push_back(value);
+        true
+    }
+
+    /// Takes a value out of the buffer where that is all there is to do: C4, with nobody to wake. Else nothing changes.
+    #[inline]
+    pub fn recv_at_once(&self) -> Option<T> {
+        if self.capacity == 0 {
+            return None;
+        }
+        let mut state = self.state.lock();
+        if !state.senders.is_empty() || !state.returned.is_empty() {
+            return None;
+        }
+        state.buffer.pop_front()
+    }
+
     /// Sends at once, or parks `party` at the tail of the sender queue with the value (C3).
     ///
     /// Its waiter is settled with [`Outcome::Sent`] or [`Outcome::Closed`], and it is woken after that. It is made only if it

@@ -177,6 +177,23 @@ impl Operation {
         }
     }
 
+    /// The result of a send or a receive that has nothing to do but to move a value into a buffer or out of it, whoever awaits
+    /// it. A shortcut: `None` says nothing, and nothing has changed then.
+    #[inline]
+    pub fn at_once(&mut self, py: Python<'_>) -> Option<Py<PyAny>> {
+        match self {
+            Self::Send { chan, value } => chan.get().core().send_at_once(value).then(|| py.None()),
+            Self::Recv {
+                chan,
+                face: Face::Value | Face::AsyncNext,
+            } => {
+                let value = chan.get().core().recv_at_once()?;
+                Some(value.into_bound(py).unbind())
+            }
+            _ => None,
+        }
+    }
+
     /// Completes at once, or queues `waiter`, with a registration that ends the wait when it is dropped.
     pub fn park(
         &mut self,

@@ -1,7 +1,7 @@
 //! C4, C6, C10, C12: what a receive does.
 
 use crate::kit::Event::{WakerDropped, Woken};
-use crate::kit::{Bench, End};
+use crate::kit::{Bench, End, Value};
 use gochan_core::error::TryRecvError;
 
 /// C4: the head of the buffer is received, and the longest parked sender's value goes to the tail.
@@ -123,4 +123,29 @@ fn available_without_a_buffer_and_at_the_end() {
     assert_eq!(bench.recv_available(5), (vec![2], Err(TryRecvError::Empty)));
     bench.channel.close().unwrap();
     assert_eq!(bench.recv_available(5), (vec![], Err(TryRecvError::Closed)));
+}
+
+/// As for sends.
+#[test]
+fn the_shortcut_receives_only_from_a_buffer_that_nobody_waits_at() {
+    let awaited = Bench::holding(1, [1]);
+    let sender = awaited.park_sender("s", 2);
+    assert!(awaited.channel.recv_at_once().is_none());
+    assert!(sender.waits());
+    assert_eq!((awaited.try_recv(), awaited.try_recv()), (Ok(1), Ok(2)));
+
+    // A value that came back is older than the buffer.
+    let given_back = Bench::new(1);
+    let receiver = given_back.park_receiver("r");
+    assert_eq!((given_back.try_send(1), given_back.try_send(2)), (Ok(()), Ok(())));
+    receiver.give_back(&given_back);
+    assert!(given_back.channel.recv_at_once().is_none());
+    assert_eq!((given_back.try_recv(), given_back.try_recv()), (Ok(1), Ok(2)));
+
+    // Buffered values outlive the close.
+    let plain = Bench::holding(2, [1, 2]);
+    plain.channel.close().unwrap();
+    let next = || plain.channel.recv_at_once().map(Value::open);
+    assert_eq!((next(), next(), next()), (Some(1), Some(2), None));
+    assert!(Bench::new(0).channel.recv_at_once().is_none());
 }

@@ -1,7 +1,7 @@
 //! C1, C2, C3, C6, C7, C8, C14, C19: what a send does.
 
 use crate::kit::Event::{WakerDropped, Woken};
-use crate::kit::{Bench, End};
+use crate::kit::{Bench, End, Value};
 use gochan_core::error::{TryRecvError, TrySendError};
 
 #[test]
@@ -170,4 +170,29 @@ fn only_the_served_are_woken_and_once() {
     assert_eq!(bench.events(), [Woken("b")]);
     assert_eq!(bench.try_send(3), Err(TrySendError::Full(3)));
     assert_eq!(bench.events(), []);
+}
+
+/// Each row has something for the long way to do, and the shortcut leaves all as it was.
+#[test]
+fn the_shortcut_sends_only_into_a_buffer_that_nobody_waits_at() {
+    let (full, unbuffered) = (Bench::holding(1, [1]), Bench::new(0));
+    let closed = Bench::new(1);
+    closed.channel.close().unwrap();
+    let awaited = Bench::new(1);
+    let receiver = awaited.park_receiver("r");
+    for bench in [&full, &unbuffered, &closed, &awaited] {
+        let mut value = Some(bench.value(9));
+        let before = bench.channel.len();
+        assert!(!bench.channel.send_at_once(&mut value));
+        assert_eq!(value.map(Value::open), Some(9), "it is given back");
+        assert_eq!((bench.channel.len(), bench.events()), (before, vec![]));
+    }
+    assert!(receiver.waits());
+
+    let free = Bench::holding(2, [1]);
+    let mut value = Some(free.value(2));
+    assert!(free.channel.send_at_once(&mut value) && value.is_none());
+    assert!(!free.channel.send_at_once(&mut Some(free.value(3))), "full");
+    assert_eq!((free.try_recv(), free.try_recv()), (Ok(1), Ok(2)));
+    assert!(!free.channel.send_at_once(&mut None), "nothing to send");
 }

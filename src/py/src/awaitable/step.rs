@@ -67,6 +67,11 @@ impl State {
     ) -> PyResult<Step> {
         let py = slf.py();
         coroutine::check_exit(py)?;
+        if let Some(result) = self.operation.at_once(py) {
+            // Before anything is asked or made ready for a wait: on a buffered channel most end here.
+            self.is_over();
+            return Ok(Step::Return(result));
+        }
         if let Some(goroutine) = stepped {
             if !host::loop_inside(py)? {
                 return self.begin_in_goroutine(slf, &goroutine);
