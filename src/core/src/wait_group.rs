@@ -77,6 +77,19 @@ impl<T, P: Parked<T>> RawWaitGroup<T, P> {
         self.state.lock().waiters.len()
     }
 
+    /// Adds to the counter, where that is all there is to do: it stays above zero, so nobody is released. Else nothing changes.
+    #[inline]
+    pub fn add_at_once(&self, delta: i64) -> bool {
+        let mut state = self.state.lock();
+        match state.count.checked_add(delta) {
+            Some(count) if count > 0 => {
+                state.count = count;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Adds to the counter. An error leaves it as it was.
     pub fn add(&self, delta: i64) -> Result<(), AddError> {
         let mut after: WakeList<P, P> = WakeList::new();

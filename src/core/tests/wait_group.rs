@@ -223,3 +223,19 @@ fn the_collector_sees_each_waker_once_and_lets_go_of_all() {
     scene.group.add(-1).unwrap();
     assert_eq!(next.0.take(), Some(Outcome::Released));
 }
+
+#[test]
+fn the_shortcut_adds_only_where_the_counter_stays_above_zero() {
+    let scene = Scene::new(2);
+    let party = scene.park();
+    assert!(scene.group.add_at_once(1) && scene.group.add_at_once(-2));
+    assert_eq!(scene.group.count(), 1);
+    for delta in [-1, -2, i64::MIN, i64::MAX] {
+        assert!(!scene.group.add_at_once(delta), "{delta}");
+    }
+    assert_eq!((scene.group.count(), party.0.is_settled()), (1, false));
+    scene.group.add(-1).unwrap();
+    assert!(party.0.is_settled());
+    assert_eq!(scene.seen(), (1, 0));
+    assert!(!scene.group.add_at_once(0), "of zero the long way sees to it");
+}

@@ -9,19 +9,18 @@ use crate::awaitable::Awaitable;
 use crate::chan::{ChanBase, RecvChan, SendChan};
 use crate::coroutine;
 use crate::face::Face;
-use crate::front::{self, Fast};
+use crate::front;
 use crate::limit::Limit;
 use crate::operation::Operation;
 use crate::value::{Ref, Value};
 use crate::wake::ChanCore;
 use gochan_core::error::TrySendError;
-use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::pyclass_init::PyClassInitializer;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
-use std::ffi::CStr;
 use std::ptr::null_mut;
 
 const SIGNATURE: &str = "Chan(capacity=0)\n--\n\n";
@@ -84,12 +83,12 @@ pub fn make(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
     CHAN.get_or_init(py, || class.clone().unbind());
     BEHIND_SEND.get_or_try_init(py, || sends.getattr("send").map(Bound::unbind))?;
     BEHIND_RECV.get_or_try_init(py, || receives.getattr("recv").map(Bound::unbind))?;
-    put_in_front(&class, c"send", send, BEHIND_SEND.get(py))?;
-    put_in_front(&class, c"recv", recv, BEHIND_RECV.get(py))?;
+    front::method(&class, c"send", send, BEHIND_SEND.get(py))?;
+    front::method(&class, c"recv", recv, BEHIND_RECV.get(py))?;
     BEHIND_ASEND.get_or_try_init(py, || sends.getattr("asend").map(Bound::unbind))?;
     BEHIND_ARECV.get_or_try_init(py, || receives.getattr("arecv").map(Bound::unbind))?;
-    put_in_front(&class, c"asend", asend, BEHIND_ASEND.get(py))?;
-    put_in_front(&class, c"arecv", arecv, BEHIND_ARECV.get(py))?;
+    front::method(&class, c"asend", asend, BEHIND_ASEND.get(py))?;
+    front::method(&class, c"arecv", arecv, BEHIND_ARECV.get(py))?;
     Ok(class)
 }
 
@@ -113,22 +112,6 @@ fn receiver(chan: &Bound<'_, ChanBase>) -> PyResult<Py<RecvChan>> {
     check_whole(chan)?;
     let view = ChanBase::view(chan.get().core(), chan.clone().into_any().unbind());
     Py::new(chan.py(), PyClassInitializer::from(view).add_subclass(RecvChan))
-}
-
-/// Makes `function` the class's own method `name`, with the documentation of the one behind it.
-fn put_in_front(
-    class: &Bound<'_, PyType>,
-    name: &'static CStr,
-    function: Fast,
-    behind: Option<&Py<PyAny>>,
-) -> PyResult<()> {
-    let py = class.py();
-    let behind = behind.ok_or_else(|| PyRuntimeError::new_err("nothing stands behind"))?;
-    let definition = front::definition(name, function, behind.bind(py))?;
-    // SAFETY: attached, a live class, a definition that is never freed; a new reference or null.
-    let method =
-        unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyDescr_NewMethod(class.as_type_ptr(), definition))? };
-    class.setattr(name.to_string_lossy().as_ref(), method)
 }
 
 /// The channel behind `self`.

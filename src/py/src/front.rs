@@ -4,10 +4,11 @@
 //! errors, keywords) to the one it stands in front of. That saves PyO3's argument parser and its trampoline: send+recv
 //! takes 46 ns through these and 116 ns through the methods behind (CPython 3.11, loop included).
 
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyString;
+use pyo3::types::{PyString, PyType};
 use smallvec::SmallVec;
 use std::ffi::CStr;
 use std::ptr::null_mut;
@@ -37,6 +38,22 @@ pub fn definition(
         ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
         ml_doc: Box::leak(std::ffi::CString::new(doc)?.into_boxed_c_str()).as_ptr(),
     })))
+}
+
+/// Makes `function` the class's own method `name`, with the documentation of the one behind it.
+pub fn method(
+    class: &Bound<'_, PyType>,
+    name: &'static CStr,
+    function: Fast,
+    behind: Option<&Py<PyAny>>,
+) -> PyResult<()> {
+    let py = class.py();
+    let behind = behind.ok_or_else(|| PyRuntimeError::new_err("nothing stands behind"))?;
+    let definition = definition(name, function, behind.bind(py))?;
+    // SAFETY: attached, a live class, a definition that is never freed; a new reference or null.
+    let method =
+        unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyDescr_NewMethod(class.as_type_ptr(), definition))? };
+    class.setattr(name.to_string_lossy().as_ref(), method)
 }
 
 /// A function of the module, in front of `behind`, which `place` keeps for it.

@@ -93,6 +93,7 @@ mod turns;
 mod under;
 mod value;
 mod wait_group;
+mod wait_group_front;
 mod wake;
 mod world;
 
@@ -100,7 +101,7 @@ use pyo3::prelude::*;
 
 #[pymodule(gil_used = false)]
 mod _gochan {
-    use super::{awaitable, chan_iter, chan_type, fork, goroutine, select_front, spawn};
+    use super::{awaitable, chan_iter, chan_type, fork, goroutine, select_front, spawn, wait_group_front};
     use pyo3::exceptions::PyImportError;
     use pyo3::ffi;
     use pyo3::prelude::*;
@@ -176,6 +177,7 @@ mod _gochan {
         module.add("Chan", chan_type::make(py)?)?;
         module.add("go", spawn::go_function(py)?)?;
         select_front::put_in_front(module)?;
+        wait_group_front::put_in_front(py)?;
         for function in [
             "after",
             "after_func",
