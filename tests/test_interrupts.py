@@ -113,7 +113,7 @@ def test_once_does_not_run_for_ever() -> None:
         assert "running" not in repr(once), place
         once = Once()
 
-    assert everywhere(lambda: run(main), check) > 2
+    assert everywhere(lambda: run(main), check) >= 2  # from 3.12 on some of them are not seen
 
 
 # ------------------------------------------------------------------ Pool

@@ -46,7 +46,7 @@ class Main:
     async def __call__(self) -> None:
         self.begun = True
 
-    __getattr__ = interrupt
+    __getattr__ = staticmethod(interrupt)
 
 
 def test_before_main_begins() -> None:
