@@ -31,6 +31,10 @@ def by_run(body: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 # For tests that block the main thread with no limit of their own.
 under_a_deadline = pytest.mark.usefixtures("deadline")
+# For tests that say which goroutine runs when. Without the GIL several run at once.
+one_by_one = pytest.mark.skipif(
+    gochan.gomaxprocs() > 1, reason="counts on goroutines that run one at a time"
+)
 on_each_start = pytest.mark.parametrize("start", [by_go, by_run])
 
 

@@ -35,6 +35,7 @@ from grouping import Failed, afail, fail, start, wait
 from hosts import Host
 from parking import settle, wait_until, wait_waiting
 from reporting import Reports
+from scheduler import one_by_one
 from watch import PATIENCE
 
 # ---------------------------------------------------------------- errors
@@ -93,6 +94,7 @@ async def raised_by(host: Host, group: Group) -> str:
     return str(info.value)
 
 
+@one_by_one
 def test_more_errors_are_told_with_the_first() -> None:
     group = Group()
 

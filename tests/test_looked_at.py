@@ -19,7 +19,7 @@ from typing import Any
 from gochan import Chan, Goroutine, go, run
 from watch import PATIENCE
 
-ROUNDS = 400
+ROUNDS = 100
 
 
 @contextmanager
@@ -113,7 +113,7 @@ def test_main_is_interrupted() -> None:
         )
 
         def interrupt() -> None:
-            for _ in range(20):
+            for _ in range(10):
                 again.acquire()
                 while me.state != "waiting":
                     time.sleep(0)
@@ -122,7 +122,7 @@ def test_main_is_interrupted() -> None:
         interrupter = threading.Thread(target=interrupt)
         interrupter.start()
         with looked_at([me]):
-            for _ in range(20):
+            for _ in range(10):
                 again.release()
                 try:
                     await ch.arecv(timeout=PATIENCE)
@@ -131,4 +131,4 @@ def test_main_is_interrupted() -> None:
         interrupter.join()
 
     run(main)
-    assert interrupted == 20
+    assert interrupted == 10

@@ -16,6 +16,7 @@ import pytest
 import procs
 from gochan import Chan, Goroutine, agosched, aselect, go, run, select, sending
 from parking import wait_parked, wait_until
+from scheduler import one_by_one
 from watch import parked
 
 
@@ -208,6 +209,7 @@ def test_a_done_channel_that_nobody_keeps_takes_no_wait_along(stepped: bool) -> 
     assert g.result() == 5
 
 
+@one_by_one
 def test_an_operation_stepped_in_a_del_while_another_one_parks() -> None:
     """
     The place of a select that was served elsewhere is dead. Who comes to its channel takes it out
