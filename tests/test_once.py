@@ -188,6 +188,12 @@ def test_wrong_functions() -> None:
         takers[3](lambda: suspends())()
 
 
+def test_a_forgotten_await_is_named() -> None:
+    forgotten = Once().ado(print)
+    with pytest.warns(RuntimeWarning, match=r"'Once\.ado' was never awaited"):
+        del forgotten
+
+
 def test_identity_copy_and_truth() -> None:
     value: Any = once_value(int)
     for one in (Once(), value):

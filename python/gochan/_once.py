@@ -22,3 +22,6 @@ async def run(turn: Any, fn: Callable[[], Any]) -> None:
             await result
     finally:
         turn.finish()
+
+
+run.__qualname__ = "Once.ado"  # so it is called where Python names it: never awaited, in a repr
