@@ -93,6 +93,23 @@ def test_all_of_the_stub_is_documented() -> None:
     assert not list(_undocumented(tree))
 
 
+def test_all_that_takes_a_context_says_so() -> None:
+    """Under Args and under Raises; an awaitable form at least whose twin it is."""
+    tree = ast.parse(STUB.read_text(encoding="utf-8"))
+    bare = []
+    for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+        arguments = {a.arg for a in (*function.args.args, *function.args.kwonlyargs)}
+        doc = ast.get_docstring(function)
+        if "ctx" not in arguments or doc is None or function.name == "__new__":
+            continue
+        of = f" of ``{function.name[1:]}``"
+        is_twin = doc.startswith((f"Awaitable twin{of}", f"The awaitable form{of}"))
+        told = "    ctx: " in doc and "    Canceled: " in doc and "    DeadlineExceeded: " in doc
+        if not is_twin and not told:
+            bare.append(f"{function.name} (line {function.lineno})")
+    assert not bare
+
+
 def test_the_package_exports_all_of_the_stub() -> None:
     tree = ast.parse(STUB.read_text(encoding="utf-8"))
     defined = {n.name for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef)}
