@@ -7,6 +7,7 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import operator
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,6 +72,30 @@ def test_it_has_a_docstring_at_run_time(name: str) -> None:
         members = [pair for base in ours for pair in vars(base).items() if pair[0][0] != "_"]
         bare = [m for m, member in members if not (member.__doc__ or "").strip()]
         assert not bare, f"without a docstring: {bare}"
+
+
+SAYS = {
+    "go": ("result()", "set_excepthook", "SystemExit", "TypeError"),
+    "run": ("abandoned", "KeyboardInterrupt", "RuntimeError"),
+    "select": ("seconds", "TimeoutError", "Canceled", "DeadlineExceeded", "ChanClosed", "TypeError"),
+    "gomaxprocs": ("read back", "ValueError"),
+    **{
+        f"Chan.{name}": ("seconds", "TimeoutError", "Canceled", "DeadlineExceeded")
+        for of in ("send", "recv", "recv_ok", "recv_many")
+        for name in (of, f"a{of}")
+    },
+    "WaitGroup.wait": ("seconds", "TimeoutError", "Canceled", "BlockingError"),
+    "Goroutine.join": ("seconds", "TimeoutError", "Canceled", "goes on"),
+    "Goroutine.result": ("seconds", "TimeoutError", "Canceled", "goes on"),
+}
+
+
+@pytest.mark.parametrize("name", SAYS)
+def test_help_says_units_and_errors(name: str) -> None:
+    """README sends people to `help()`, which reads what Rust has, not the stub."""
+    doc = operator.attrgetter(name)(gochan).__doc__
+    missing = [word for word in SAYS[name] if word not in doc]
+    assert not missing, doc
 
 
 def _undocumented(tree: ast.Module | ast.ClassDef, prefix: str = "") -> Iterator[str]:
