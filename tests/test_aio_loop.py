@@ -76,7 +76,7 @@ def test_it_is_not_collected_while_it_waits_for_what_only_it_knows() -> None:
     known: list[weakref.ref[asyncio.Future[int]]] = []
 
     async def lonely() -> int:
-        future = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         known.append(weakref.ref(future))
         return await future
 

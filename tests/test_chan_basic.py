@@ -55,6 +55,7 @@ async def test_send_returns_none_and_recv_ok_says_true(host: Host) -> None:
 
 
 async def test_unbuffered_send_waits_until_its_value_is_taken(host: Host, peer: Host) -> None:
+    """C2: there is no place in between for the value to lie in."""
     ch: Chan[str] = Chan()
 
     async def sender(h: Host) -> None:

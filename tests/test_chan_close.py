@@ -50,6 +50,7 @@ WAITING = STYLES[1:]
 
 @pytest.mark.parametrize("style", STYLES)
 async def test_closed_and_empty(host: Host, capacity: int, style: Style) -> None:
+    """PY2: recv raises, where None would be a value."""
     ch: Chan[int] = Chan(capacity)
     ch.close()
     for _ in range(3):  # and so for ever
@@ -126,6 +127,7 @@ async def test_recv_on_closed_beats_its_timeout(host: Host, capacity: int) -> No
 
 
 def test_close_twice(capacity: int) -> None:
+    """C11, PY1: Go's panic is an exception, and nothing has changed."""
     ch: Chan[int] = Chan(capacity)
     for i in range(capacity):
         ch.send_nowait(i)
@@ -140,6 +142,7 @@ def test_close_twice(capacity: int) -> None:
 async def test_close_releases_every_parked_receiver(
     host: Host, peer: Host, capacity: int, style: Style
 ) -> None:
+    """C9, C22: each of them, in whatever order."""
     ch: Chan[int] = Chan(capacity)
 
     async def receiver(h: Host) -> object:

@@ -192,7 +192,7 @@ def test_done_is_one_channel() -> None:
 
 
 def test_err_is_one_object() -> None:
-    """X4."""
+    """X4, and X10: Go's Timeout() is that it is a TimeoutError."""
     ctx = with_cancel(background())
     ctx.cancel()
     assert isinstance(ctx.err, Canceled) and str(ctx.err) == "context canceled"

@@ -7,6 +7,7 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import operator
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,6 +74,30 @@ def test_it_has_a_docstring_at_run_time(name: str) -> None:
         assert not bare, f"without a docstring: {bare}"
 
 
+SAYS = {
+    "go": ("result()", "set_excepthook", "SystemExit", "TypeError"),
+    "run": ("abandoned", "KeyboardInterrupt", "RuntimeError"),
+    "select": ("seconds", "TimeoutError", "Canceled", "DeadlineExceeded", "ChanClosed"),
+    "gomaxprocs": ("read back", "ValueError"),
+    **{
+        f"Chan.{name}": ("seconds", "TimeoutError", "Canceled", "DeadlineExceeded")
+        for of in ("send", "recv", "recv_ok", "recv_many")
+        for name in (of, f"a{of}")
+    },
+    "WaitGroup.wait": ("seconds", "TimeoutError", "Canceled", "BlockingError"),
+    "Goroutine.join": ("seconds", "TimeoutError", "Canceled", "goes on"),
+    "Goroutine.result": ("seconds", "TimeoutError", "Canceled", "goes on"),
+}
+
+
+@pytest.mark.parametrize("name", SAYS)
+def test_help_says_units_and_errors(name: str) -> None:
+    """README sends people to `help()`, which reads what Rust has, not the stub."""
+    doc = operator.attrgetter(name)(gochan).__doc__
+    missing = [word for word in SAYS[name] if word not in doc]
+    assert not missing, doc
+
+
 def _undocumented(tree: ast.Module | ast.ClassDef, prefix: str = "") -> Iterator[str]:
     # Of many overloads one speaks for all.
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
@@ -91,6 +116,23 @@ def test_all_of_the_stub_is_documented() -> None:
     tree = ast.parse(STUB.read_text(encoding="utf-8"))
     assert ast.get_docstring(tree)
     assert not list(_undocumented(tree))
+
+
+def test_all_that_takes_a_context_says_so() -> None:
+    """Under Args and under Raises; an awaitable form at least whose twin it is."""
+    tree = ast.parse(STUB.read_text(encoding="utf-8"))
+    bare = []
+    for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+        arguments = {a.arg for a in (*function.args.args, *function.args.kwonlyargs)}
+        doc = ast.get_docstring(function)
+        if "ctx" not in arguments or doc is None or function.name == "__new__":
+            continue
+        of = f" of ``{function.name[1:]}``"
+        is_twin = doc.startswith((f"Awaitable twin{of}", f"The awaitable form{of}"))
+        told = "    ctx: " in doc and "    Canceled: " in doc and "    DeadlineExceeded: " in doc
+        if not is_twin and not told:
+            bare.append(f"{function.name} (line {function.lineno})")
+    assert not bare
 
 
 def test_the_package_exports_all_of_the_stub() -> None:

@@ -31,6 +31,7 @@ def echo(*args: object, **kwargs: object) -> tuple[tuple[object, ...], dict[str,
 
 
 def test_arguments() -> None:
+    """RT1: they are evaluated by the caller, before `go` is called."""
     assert go(echo).result(PATIENCE) == ((), {})
     assert go(echo, 1, None, "x").result(PATIENCE) == ((1, None, "x"), {})
     # The parameter of go() itself is positional only, so every keyword is the function's.
@@ -66,6 +67,7 @@ def test_anything_callable() -> None:
 
 @pytest.mark.parametrize("thing", [None, 1, "print", [], object()], ids=label)
 def test_not_callable_is_the_callers_mistake(thing: Any) -> None:
+    """RT1: where Go ends the program."""
     before = num_goroutine()
     with pytest.raises(TypeError):
         go(thing)
@@ -92,7 +94,7 @@ def test_a_goroutine_starts_goroutines() -> None:
 
 
 def test_many_at_once_are_all_running() -> None:
-    """None waits for another one's thread: all of them meet in the middle."""
+    """None waits for another one's thread: all meet in the middle, in whatever order (RT2)."""
     arrived: Chan[int] = Chan()
     leave: Chan[None] = Chan()
 
@@ -162,7 +164,7 @@ def test_two_goroutines_of_one_caller_do_not_share_a_context() -> None:
 
 
 def test_num_goroutine() -> None:
-    """Main counts as one, as in Go; what has ended does not count."""
+    """RT8: main counts as one, as in Go; what has ended does not count."""
     before = num_goroutine()
     assert before >= 1
     gate: Chan[None] = Chan()

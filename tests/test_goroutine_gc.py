@@ -99,6 +99,7 @@ HERE = f"{start.__code__.co_filename}:{start.__code__.co_firstlineno + 2} in sta
 
 @pytest.mark.parametrize("kind", WAITS)
 def test_it_is_closed_with_a_warning(kind: str, reports: Reports) -> None:
+    """PY9: what Go leaks for ever (C23) is found by the collector."""
     wait, operation = WAITS[kind]
     log: list[str] = []
     with listening() as said:

@@ -134,6 +134,7 @@ def test_none_brings_back_the_default(tmp_path: Path) -> None:
 
 
 def test_the_default_report(tmp_path: Path) -> None:
+    """RT4: who, where it was started, the traceback; but the program goes on."""
     program = tmp_path / "program.py"
     finished = procs.run(
         """
@@ -172,6 +173,7 @@ def test_the_default_report(tmp_path: Path) -> None:
 
 
 def test_the_default_report_of_a_chain(tmp_path: Path) -> None:
+    """RT5: an error that was raised while another one was handled."""
     finished = procs.run(
         """
         from gochan import go

@@ -41,7 +41,7 @@ def test_lock_and_unlock() -> None:
 
 
 def test_unlocking_what_is_not_locked() -> None:
-    """M2: Go ends the process; here an error has no effect."""
+    """M2, PY1: Go ends the process; here an error has no effect."""
     mu = Mutex()
     for _ in range(2):
         with pytest.raises(UnlockError, match="unlock of unlocked Mutex"):
@@ -108,7 +108,7 @@ async def test_with_locks(host: Host) -> None:
 
 
 async def test_hammer(host: Host, peer: Host) -> None:
-    """Go's HammerMutex, with try_lock: nobody is inside with another one, and all get through."""
+    """K8, Go's HammerMutex with try_lock: nobody is inside with another one, all get through."""
     mu, inside, total = Mutex(), 0, 0
 
     async def party(host: Host) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import TypeVar
 
 import pytest
 
+import gochan
 from gochan import Chan, ChanClosed, sending
 from hosts import Host, drain, parked, recv_one
 from selecting import select
+
+T = TypeVar("T")
 
 
 async def chosen(host: Host, *arms: object) -> object:
@@ -108,8 +112,27 @@ async def test_selects_are_served_in_the_order_in_which_they_came(host: Host, pe
     assert await host.join(third) == (0, 3, True)
 
 
+def test_operands_are_evaluated_once_and_in_order() -> None:
+    """S1: all of them, those of arms that are nil or not chosen too."""
+    log: list[str] = []
+
+    def note(name: str, thing: T) -> T:
+        log.append(name)
+        return thing
+
+    room = Chan[str](1)
+    index, _, _ = gochan.select(
+        note("a", Chan[int]()),
+        note("b", None),
+        sending(note("c", room), note("d", "sent")),
+        sending(note("e", Chan[str]()), note("f", "not sent")),
+    )
+    assert (index, log) == (2, list("abcdef"))
+    assert room.recv_nowait() == "sent"
+
+
 async def test_none_is_never_ready(host: Host) -> None:
-    """S11."""
+    """S11, C13, PY3: None is the nil channel, as an arm."""
     ch = Chan[int](1)
     ch.send(1)
     assert await select(host, None, ch, sending(None, 5)) == (1, 1, True)
@@ -131,6 +154,8 @@ async def test_a_timeout_leaves_all_queues(host: Host) -> None:
 
 
 async def test_a_loop_of_selects_ends_by_disabling_arms(host: Host, peer: Host) -> None:
+    """S12, S18: a closed arm would win for ever; the loop is an ordinary one."""
+
     async def feed(party: Host, ch: Chan[int], values: range) -> None:
         for value in values:
             await party.send(ch, value)

@@ -56,7 +56,7 @@ def expected(states: list[str]) -> set[Any]:
 
 @pytest.mark.parametrize("states", list(product(STATES, repeat=2)), ids=" + ".join)
 def test_truth_table(states: tuple[str, ...]) -> None:
-    """S9, S11-S13 for each pair: only what is ready, and all of it, sooner or later."""
+    """S9, S11, S12, S13 for each pair: only what is ready, and all of it, sooner or later."""
     wanted = expected(list(states))
     if not wanted:
         assert fire(list(states), default=True) is None
@@ -75,6 +75,7 @@ def test_truth_table(states: tuple[str, ...]) -> None:
 @given(st.lists(st.sampled_from(list(STATES)), max_size=8))
 @settings(deadline=None)
 def test_oracle(states: list[str]) -> None:
+    """K5: what fires was ready, and with `priority` it is the first that was."""
     wanted = expected(states)
     if not wanted:
         assert fire(states, default=True) is None
@@ -105,7 +106,7 @@ def chi_square(counts: Counter[int], chances: dict[int, float], rounds: int) -> 
 @pytest.mark.parametrize("count", range(2, 9))
 @pytest.mark.parametrize("mixed", [False, True], ids=["receives", "mixed"])
 def test_each_ready_arm_is_as_likely_as_any_other(count: int, mixed: bool) -> None:
-    """S2, K6. With seven degrees of freedom 70 is passed by chance once in 10^12."""
+    """S2, S14, K6. With seven degrees of freedom 70 is passed by chance once in 10^12."""
     rounds = 4_000
     counts = Counter[int]()
     for _ in range(rounds):

@@ -23,7 +23,7 @@ def spans() -> list[float]:
 
 
 async def test_stop_says_truly_who_has_the_value(host: Host) -> None:
-    """T7, TestStopResult: false exactly if the one that was parked has received it."""
+    """K9, T7, TestStopResult: false exactly if the one that was parked has received it."""
 
     async def wait(party: Host, ch: Chan[None], timer: Timer) -> bool:
         chosen = await select(party, channel(timer), ch)
@@ -91,7 +91,10 @@ async def test_moved_again_and_again_it_is_not_lost(host: Host) -> None:
 
 
 def test_many_at_once_in_any_order() -> None:
-    """TestAdjustTimers, TestLongAdjustTimers: timers come before others and go from between."""
+    """TestAdjustTimers, TestLongAdjustTimers: timers come before others and go from between.
+
+    Several are due at the same instant, and come in any order (T14).
+    """
 
     async def main() -> None:
         out: Chan[int] = Chan()

@@ -122,7 +122,7 @@ def test_identity_copy_and_truth() -> None:
 
 
 def test_zero_releases_everybody_at_once() -> None:
-    """W3, W6"""
+    """W3, W6, K8: nobody is left, and nobody was let go before."""
     wg = counted(2)
     threads = [go(wg.wait) for _ in range(5)]
     wait_waiting(*threads)

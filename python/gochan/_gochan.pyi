@@ -220,10 +220,13 @@ class SendChan(_ChanBase, Generic[_T_contra]):
         Args:
             value: Any object, None and other channels included.
             timeout: Seconds to wait at most.
+            ctx: A context that ends the wait with its error.
 
         Raises:
             ChanClosed: The channel is closed, or was closed during the wait.
             TimeoutError: No room and no receiver in time.
+            Canceled: ``ctx`` was cancelled.
+            DeadlineExceeded: The deadline of ``ctx`` has passed.
             BlockingError: It would stop a running event loop; use ``asend``.
         """
 
@@ -243,6 +246,8 @@ class SendChan(_ChanBase, Generic[_T_contra]):
         Raises:
             ChanClosed: The channel is closed, or was closed during the wait.
             TimeoutError: No room and no receiver in time.
+            Canceled: ``ctx`` was cancelled.
+            DeadlineExceeded: The deadline of ``ctx`` has passed.
         """
 
     def send_nowait(self, value: _T_contra, /) -> None:
@@ -293,10 +298,13 @@ class RecvChan(_ChanBase, _Arm[_T_co, Literal[False]], Generic[_T_co]):
 
         Args:
             timeout: Seconds to wait at most.
+            ctx: A context that ends the wait with its error.
 
         Raises:
             ChanClosed: The channel is closed and every value has been received.
             TimeoutError: No value in time.
+            Canceled: ``ctx`` was cancelled.
+            DeadlineExceeded: The deadline of ``ctx`` has passed.
             BlockingError: It would stop a running event loop; use ``arecv``.
         """
 
@@ -307,6 +315,10 @@ class RecvChan(_ChanBase, _Arm[_T_co, Literal[False]], Generic[_T_co]):
 
         Tell the two by ``ok``, as None may be a value. Type checkers narrow the value in a
         ``match``.
+
+        Args:
+            timeout: Seconds to wait at most.
+            ctx: A context that ends the wait with its error.
 
         Example:
             >>> ch = Chan[str](1)
@@ -320,6 +332,8 @@ class RecvChan(_ChanBase, _Arm[_T_co, Literal[False]], Generic[_T_co]):
 
         Raises:
             TimeoutError: Neither a value nor the end in time.
+            Canceled: ``ctx`` was cancelled.
+            DeadlineExceeded: The deadline of ``ctx`` has passed.
             BlockingError: It would stop a running event loop; use ``arecv_ok``.
         """
 
@@ -334,6 +348,8 @@ class RecvChan(_ChanBase, _Arm[_T_co, Literal[False]], Generic[_T_co]):
         Raises:
             ChanClosed: The channel is closed and every value has been received.
             TimeoutError: No value in time.
+            Canceled: ``ctx`` was cancelled.
+            DeadlineExceeded: The deadline of ``ctx`` has passed.
         """
 
     def arecv_ok(
@@ -343,6 +359,8 @@ class RecvChan(_ChanBase, _Arm[_T_co, Literal[False]], Generic[_T_co]):
 
         Raises:
             TimeoutError: Neither a value nor the end in time.
+            Canceled: ``ctx`` was cancelled.
+            DeadlineExceeded: The deadline of ``ctx`` has passed.
         """
 
     def recv_nowait(self) -> _T_co:
@@ -363,6 +381,7 @@ class RecvChan(_ChanBase, _Arm[_T_co, Literal[False]], Generic[_T_co]):
         Args:
             limit: The longest list to return, 1 or more.
             timeout: Seconds to wait at most for the first value.
+            ctx: A context that ends the wait with its error.
 
         Returns:
             One to ``limit`` values in the order they were sent, or ``[]`` when the channel is
@@ -371,6 +390,8 @@ class RecvChan(_ChanBase, _Arm[_T_co, Literal[False]], Generic[_T_co]):
         Raises:
             ValueError: ``limit`` is less than 1.
             TimeoutError: Neither a value nor the end in time.
+            Canceled: ``ctx`` was cancelled.
+            DeadlineExceeded: The deadline of ``ctx`` has passed.
             BlockingError: It would stop a running event loop; use ``arecv_many``.
         """
 
@@ -382,6 +403,8 @@ class RecvChan(_ChanBase, _Arm[_T_co, Literal[False]], Generic[_T_co]):
         Raises:
             ValueError: ``limit`` is less than 1.
             TimeoutError: Neither a value nor the end in time.
+            Canceled: ``ctx`` was cancelled.
+            DeadlineExceeded: The deadline of ``ctx`` has passed.
         """
 
     def __iter__(self) -> Iterator[_T_co]:
@@ -488,7 +511,8 @@ class Goroutine(Generic[_T]):
 
         Raises:
             TimeoutError: It did not end in time; it goes on.
-            Canceled: ``ctx`` was cancelled, or DeadlineExceeded: its deadline passed.
+            Canceled: ``ctx`` was cancelled.
+            DeadlineExceeded: The deadline of ``ctx`` has passed.
             BlockingError: It would stop a running event loop; use ``ajoin``.
         """
 
@@ -499,7 +523,8 @@ class Goroutine(Generic[_T]):
 
         Raises:
             TimeoutError: It did not end in time; it goes on.
-            Canceled: ``ctx`` was cancelled, or DeadlineExceeded: its deadline passed.
+            Canceled: ``ctx`` was cancelled.
+            DeadlineExceeded: The deadline of ``ctx`` has passed.
         """
 
     def result(self, timeout: _Seconds | None = None, *, ctx: _ContextLike | None = None) -> _T:
@@ -517,7 +542,8 @@ class Goroutine(Generic[_T]):
 
         Raises:
             TimeoutError: It did not end in time; it goes on.
-            Canceled: ``ctx`` was cancelled, or DeadlineExceeded: its deadline passed.
+            Canceled: ``ctx`` was cancelled.
+            DeadlineExceeded: The deadline of ``ctx`` has passed.
             BlockingError: It would stop a running event loop; ``await`` the handle.
         """
 
@@ -534,7 +560,8 @@ class Goroutine(Generic[_T]):
 
         Raises:
             TimeoutError: It did not end in time; it goes on.
-            Canceled: ``ctx`` was cancelled, or DeadlineExceeded: its deadline passed.
+            Canceled: ``ctx`` was cancelled.
+            DeadlineExceeded: The deadline of ``ctx`` has passed.
             BlockingError: It would stop a running event loop.
         """
 
@@ -657,8 +684,9 @@ def goexit() -> Never:
 def gomaxprocs(n: int | None = None, /) -> int:
     """Say how many goroutines may run Python at the same time. Go's ``runtime.GOMAXPROCS``.
 
-    On a build with the GIL it is 1, and a number that is set changes nothing. On a free-threaded
-    build it is the number of CPUs, or what was set before the first goroutine.
+    On a build with the GIL one runs at any instant, and it is 1 until a number is set. That number
+    is kept, so that a program reads what it has set, and changes nothing. On a free-threaded build
+    it is the number of CPUs, or what was set before the first goroutine.
 
     Args:
         n: The new number. None changes nothing.
@@ -761,9 +789,12 @@ class WaitGroup:
 
         Args:
             timeout: Seconds to wait at most.
+            ctx: A context that ends the wait with its error.
 
         Raises:
             TimeoutError: The counter did not reach zero in time.
+            Canceled: ``ctx`` was cancelled.
+            DeadlineExceeded: The deadline of ``ctx`` has passed.
             BlockingError: It would stop a running event loop; ``await`` the wait group.
         """
 
@@ -1139,6 +1170,8 @@ def select(
     Raises:
         ChanClosed: The arm that was chosen sends, and its channel is closed.
         TimeoutError: No arm could happen in time.
+        Canceled: ``ctx`` was cancelled.
+        DeadlineExceeded: The deadline of ``ctx`` has passed.
         TypeError: Something is no arm; the message has its position, from 0.
         ValueError: A default and a timeout.
         BlockingError: It would stop a running event loop; use ``aselect`` there.
@@ -1322,7 +1355,7 @@ def aselect(
     ctx: _ContextLike | None = None,
     priority: bool = False,
 ) -> _Op[tuple[int, Any, bool] | None]:
-    """Awaitable twin of ``select``."""
+    """Awaitable twin of ``select``: the same arguments, results and errors."""
 
 def sending(ch: SendChan[_T] | None, value: _T, /) -> SendCase[_T]:
     """Make an arm for ``select`` that sends the value. Go's ``case ch <- value:``.
@@ -1474,11 +1507,13 @@ def sleep(seconds: _Seconds, /, *, ctx: _ContextLike | None = None) -> None:
         ctx: A context that ends it, with its own error.
 
     Raises:
+        Canceled: ``ctx`` was cancelled.
+        DeadlineExceeded: The deadline of ``ctx`` has passed.
         BlockingError: It would stop a running event loop; use ``asleep`` there.
     """
 
 def asleep(seconds: _Seconds, /, *, ctx: _ContextLike | None = None) -> _Op[None]:
-    """Awaitable twin of ``sleep``, for goroutines and asyncio tasks."""
+    """Awaitable twin of ``sleep``, with the same arguments, for goroutines and asyncio tasks."""
 
 def after(seconds: _Seconds, /) -> RecvChan[float]:
     """Make a channel on which one value comes after so many seconds. Go's ``time.After``.
@@ -1641,13 +1676,15 @@ class Mutex:
 
         Raises:
             TimeoutError: It was not unlocked in time.
+            Canceled: ``ctx`` was cancelled.
+            DeadlineExceeded: The deadline of ``ctx`` has passed.
             BlockingError: It would stop a running event loop; ``await mutex.alock()``.
         """
 
     def alock(
         self, *, timeout: _Seconds | None = None, ctx: _ContextLike | None = None
     ) -> _Op[None]:
-        """Awaitable twin of ``lock``; does not suspend when nobody holds it."""
+        """Awaitable twin of ``lock``: same arguments, same errors; at once when nobody holds it."""
 
     def try_lock(self) -> bool:
         """Lock it if nobody holds it, and say whether that was so. Never waits."""
@@ -1704,13 +1741,15 @@ class RWMutex(Mutex):
 
         Raises:
             TimeoutError: It could not be locked in time.
+            Canceled: ``ctx`` was cancelled.
+            DeadlineExceeded: The deadline of ``ctx`` has passed.
             BlockingError: It would stop a running event loop; ``await rw.arlock()``.
         """
 
     def arlock(
         self, *, timeout: _Seconds | None = None, ctx: _ContextLike | None = None
     ) -> _Op[None]:
-        """Awaitable twin of ``rlock``."""
+        """Awaitable twin of ``rlock``: the same arguments and errors."""
 
     def try_rlock(self) -> bool:
         """Lock it for reading if nobody writes or waits to write; say whether. Never waits."""
@@ -1773,6 +1812,8 @@ class Cond:
         Raises:
             UnlockError: The lock is not locked.
             TimeoutError: No signal came in time. The lock is held.
+            Canceled: ``ctx`` was cancelled.
+            DeadlineExceeded: The deadline of ``ctx`` has passed.
             BlockingError: It would stop a running event loop; ``await cond``.
         """
 
@@ -1880,6 +1921,8 @@ class Group:
 
         Raises:
             TimeoutError: They did not end in time. They go on.
+            Canceled: ``ctx`` was cancelled.
+            DeadlineExceeded: The deadline of ``ctx`` has passed.
             BlockingError: It would stop a running event loop; ``await`` the group.
         """
 
@@ -1948,13 +1991,15 @@ class Semaphore:
         Raises:
             ValueError: ``n`` is negative; or more than there is, and nothing would end the wait.
             TimeoutError: They were not free in time.
+            Canceled: ``ctx`` was cancelled.
+            DeadlineExceeded: The deadline of ``ctx`` has passed.
             BlockingError: It would stop a running event loop; ``await semaphore.aacquire()``.
         """
 
     def aacquire(
         self, n: int = 1, /, *, timeout: _Seconds | None = None, ctx: _ContextLike | None = None
     ) -> _Op[None]:
-        """Awaitable twin of ``acquire``."""
+        """Awaitable twin of ``acquire``: the same arguments and errors."""
 
     def try_acquire(self, n: int = 1, /) -> bool:
         """Take ``n`` permits if they are free and nobody waits; say whether. Never waits."""

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any, TypeGuard, assert_type
 
+import gochan
 from gochan import Chan, RecvChan, WaitGroup, background, go, patterns, rate, with_cancel
 from gochan import singleflight as flights
 from gochan.patterns import batch, broadcast, fan_out, generate, merge, pipe, take, where
@@ -27,6 +28,8 @@ async def fetch(url: str) -> Page:
 # ------------------------------------------------------------------ rate
 def limits() -> None:
     assert_type(every(0.5), float)
+    assert_type(gochan.rate.every(0.5), float)  # without an import of its own
+    assert_type(gochan.signal.ignored(1), bool)
     assert_type(every(timedelta(seconds=2)), float)
     assert_type(rate.INF, float)
     limiter = Limiter(every(1), 3)

@@ -321,8 +321,10 @@ impl SendChan {
 
     /// Sends a value; waits while nobody can take it. Go's `ch <- value`.
     ///
-    /// Raises ChanClosed if the channel is closed, before or while waiting; TimeoutError after
-    /// `timeout` seconds; the context's error when `ctx` is done; BlockingError if it would block a running event loop.
+    /// Senders are served in the order they came. ChanClosed if the channel is closed, before or while it waits.
+    ///
+    /// `timeout` is in seconds, or a timedelta; 0 or less tries once. TimeoutError when it has passed; the error of `ctx`, Canceled
+    /// or DeadlineExceeded, when that is done; BlockingError if it would block a running event loop.
     #[pyo3(signature = (value, /, *, timeout=None, ctx=None))]
     fn send(
         slf: &Bound<'_, Self>,
@@ -353,7 +355,12 @@ impl SendChan {
         }
     }
 
-    /// Awaitable twin of `send`.
+    /// Awaitable twin of `send`. Nothing is sent before the `await`; whatever cancels it, the value was sent or it was not.
+    ///
+    /// ChanClosed if the channel is closed, before or while it waits.
+    ///
+    /// `timeout` is in seconds, or a timedelta; 0 or less tries once. TimeoutError when it has passed; the error of `ctx`, Canceled
+    /// or DeadlineExceeded, when that is done.
     #[pyo3(signature = (value, /, *, timeout=None, ctx=None))]
     fn asend<'py>(
         slf: &Bound<'py, Self>,
@@ -477,8 +484,11 @@ impl RecvChan {
 
     /// Receives a value; waits until there is one. Go's `<-ch`.
     ///
-    /// Raises ChanClosed when the channel is closed and drained; TimeoutError after `timeout` seconds;
-    /// the context's error when `ctx` is done; BlockingError if it would block a running event loop.
+    /// Receivers are served in the order they came; every value goes to exactly one. ChanClosed when the channel is closed and
+    /// drained.
+    ///
+    /// `timeout` is in seconds, or a timedelta; 0 or less tries once. TimeoutError when it has passed; the error of `ctx`, Canceled
+    /// or DeadlineExceeded, when that is done; BlockingError if it would block a running event loop.
     #[pyo3(signature = (*, timeout=None, ctx=None))]
     fn recv(
         slf: &Bound<'_, Self>,
@@ -490,6 +500,9 @@ impl RecvChan {
 
     /// Receives `(value, True)`, or `(None, False)` when the channel is closed and drained.
     /// Go's `value, ok := <-ch`.
+    ///
+    /// `timeout` is in seconds, or a timedelta; 0 or less tries once. TimeoutError when it has passed; the error of `ctx`, Canceled
+    /// or DeadlineExceeded, when that is done; BlockingError if it would block a running event loop.
     #[pyo3(signature = (*, timeout=None, ctx=None))]
     fn recv_ok(
         slf: &Bound<'_, Self>,
@@ -499,7 +512,12 @@ impl RecvChan {
         Self::receive(slf, Face::Pair, timeout, ctx)
     }
 
-    /// Awaitable twin of `recv`.
+    /// Awaitable twin of `recv`. If its task is cancelled when a value was handed over already, that goes back to the channel.
+    ///
+    /// ChanClosed when the channel is closed and drained.
+    ///
+    /// `timeout` is in seconds, or a timedelta; 0 or less tries once. TimeoutError when it has passed; the error of `ctx`, Canceled
+    /// or DeadlineExceeded, when that is done.
     #[pyo3(signature = (*, timeout=None, ctx=None))]
     fn arecv<'py>(
         slf: &Bound<'py, Self>,
@@ -509,7 +527,10 @@ impl RecvChan {
         Self::receive_later(slf, Face::Value, timeout, ctx)
     }
 
-    /// Awaitable twin of `recv_ok`.
+    /// Awaitable twin of `recv_ok`: `(value, True)`, or `(None, False)` when the channel is closed and drained.
+    ///
+    /// `timeout` is in seconds, or a timedelta; 0 or less tries once. TimeoutError when it has passed; the error of `ctx`, Canceled
+    /// or DeadlineExceeded, when that is done.
     #[pyo3(signature = (*, timeout=None, ctx=None))]
     fn arecv_ok<'py>(
         slf: &Bound<'py, Self>,
@@ -538,7 +559,10 @@ impl RecvChan {
     }
 
     /// Waits for one value, then takes what else is there, at most `limit` in all. An empty list when
-    /// the channel is closed and drained.
+    /// the channel is closed and drained. ValueError if `limit` is less than 1.
+    ///
+    /// `timeout` is in seconds, or a timedelta; 0 or less tries once. TimeoutError when it has passed; the error of `ctx`, Canceled
+    /// or DeadlineExceeded, when that is done; BlockingError if it would block a running event loop.
     #[pyo3(signature = (limit, /, *, timeout=None, ctx=None))]
     fn recv_many(
         slf: &Bound<'_, Self>,
@@ -549,7 +573,10 @@ impl RecvChan {
         Self::receive(slf, Face::Many(many(limit, "Chan.recv_many()")?), timeout, ctx)
     }
 
-    /// Awaitable twin of `recv_many`.
+    /// Awaitable twin of `recv_many`: one to `limit` values, or an empty list when the channel is closed and drained.
+    ///
+    /// `timeout` is in seconds, or a timedelta; 0 or less tries once. TimeoutError when it has passed; the error of `ctx`, Canceled
+    /// or DeadlineExceeded, when that is done.
     #[pyo3(signature = (limit, /, *, timeout=None, ctx=None))]
     fn arecv_many<'py>(
         slf: &Bound<'py, Self>,

@@ -276,8 +276,9 @@ impl Goroutine {
 
     /// Waits until the goroutine has ended. Raises nothing of the goroutine's own.
     ///
-    /// TimeoutError after `timeout` seconds; the context's error when `ctx` is done; BlockingError if it would block a running
-    /// event loop. The goroutine goes on in all three cases.
+    /// `timeout` is in seconds, or a timedelta; 0 or less tries once. TimeoutError when it has passed; the error of `ctx`, Canceled
+    /// or DeadlineExceeded, when that is done; BlockingError if it would block a running event loop. The goroutine goes on in all
+    /// these cases.
     #[pyo3(signature = (timeout=None, *, ctx=None))]
     fn join(
         slf: Bound<'_, Self>,
@@ -287,7 +288,7 @@ impl Goroutine {
         Self::ask(slf, Ask::Join, timeout, ctx).map(drop)
     }
 
-    /// Awaitable twin of `join`.
+    /// Awaitable twin of `join`. TimeoutError after `timeout` seconds; the error of `ctx` when that is done.
     #[pyo3(signature = (timeout=None, *, ctx=None))]
     fn ajoin<'py>(
         slf: Bound<'py, Self>,
@@ -306,8 +307,9 @@ impl Goroutine {
 
     /// Waits for the end; gives the function's result, or raises what it raised. None after `goexit()`.
     ///
-    /// TimeoutError after `timeout` seconds; the context's error when `ctx` is done; BlockingError if it would block a running
-    /// event loop. The goroutine goes on in all three cases.
+    /// `timeout` is in seconds, or a timedelta; 0 or less tries once. TimeoutError when it has passed; the error of `ctx`, Canceled
+    /// or DeadlineExceeded, when that is done; BlockingError if it would block a running event loop. The goroutine goes on in all
+    /// these cases.
     #[pyo3(signature = (timeout=None, *, ctx=None))]
     fn result(
         slf: Bound<'_, Self>,
@@ -319,8 +321,9 @@ impl Goroutine {
 
     /// Waits for the end; gives the exception it ended with, or None.
     ///
-    /// TimeoutError after `timeout` seconds; the context's error when `ctx` is done; BlockingError if it would block a running
-    /// event loop. The goroutine goes on in all three cases.
+    /// `timeout` is in seconds, or a timedelta; 0 or less tries once. TimeoutError when it has passed; the error of `ctx`, Canceled
+    /// or DeadlineExceeded, when that is done; BlockingError if it would block a running event loop. The goroutine goes on in all
+    /// these cases.
     #[pyo3(signature = (timeout=None, *, ctx=None))]
     fn exception(
         slf: Bound<'_, Self>,

@@ -37,8 +37,11 @@ const LOOK: Duration = Duration::from_millis(40);
 
 /// Runs `main(*args, **kwargs)` as the main goroutine, on this thread, and returns what it returns. Go's `func main`.
 ///
-/// When main ends, the goroutines that it and its descendants started are abandoned, as in Go. Ctrl-C raises
-/// KeyboardInterrupt in main. RuntimeError inside of a goroutine or of a running event loop.
+/// When main ends, the goroutines that it and its descendants started are abandoned, as in Go: wait for those that matter. What main
+/// raises comes out of it. Ctrl-C raises KeyboardInterrupt in main, at what main waits for.
+///
+/// RuntimeError inside of a goroutine or of a running event loop, but for IPython's; TypeError if `main` cannot be called, or is a
+/// coroutine object.
 #[pyfunction]
 #[pyo3(signature = (main, /, *args, **kwargs))]
 #[allow(clippy::needless_pass_by_value)] // as PyO3 gives them

@@ -201,8 +201,11 @@ impl Switch<'_> {
 /// other; with `priority=True` the first of them is taken. A receive gives `(i, value, True)`, or `(i, None, False)` when the
 /// channel is closed and drained; a send gives `(i, None, True)`, or raises ChanClosed when the channel is closed.
 ///
-/// With `default=True` it never waits: None if no arm is ready. TimeoutError after `timeout` seconds; the context's error when `ctx` is
-/// done, which wins over every arm and over the default. Without an arm that could ever be ready it waits for ever. Go's select.
+/// With `default=True` it never waits: None if no arm is ready. Without an arm that could ever be ready it waits for ever. Go's select.
+///
+/// `timeout` is in seconds, or a timedelta. TimeoutError when it has passed; the error of `ctx`, Canceled or DeadlineExceeded, when that
+/// is done, which wins over every arm and over the default; TypeError for what is no arm; ValueError for a default and a timeout;
+/// BlockingError if it would block a running event loop.
 #[pyfunction]
 #[pyo3(
     signature = (*arms, default=Switch::Off, timeout=None, ctx=None, priority=Switch::Off),
@@ -220,7 +223,7 @@ pub fn select(
     block::wait(arms.py(), operation, limit)
 }
 
-/// Awaitable twin of `select`.
+/// Awaitable twin of `select`: the same arguments, results and errors, but for BlockingError.
 #[pyfunction]
 #[pyo3(
     signature = (*arms, default=Switch::Off, timeout=None, ctx=None, priority=Switch::Off),

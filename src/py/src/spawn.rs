@@ -25,9 +25,12 @@ use std::ffi::CStr;
 use std::panic::AssertUnwindSafe;
 
 const DOC: &CStr = c"go(fn, /, *args, **kwargs)\n--\n\n\
-Runs `fn(*args, **kwargs)` concurrently. Go's `go f(x)`.\n\n\
-An `async def` function runs on the scheduler, which carries a million of them; a plain function on a goroutine thread.\n\
-Both have a copy of the caller's contextvars. TypeError for something that cannot be called.";
+Runs `fn(*args, **kwargs)` concurrently, and returns its handle, a Goroutine. Go's `go f(x)`.\n\n\
+An `async def` function runs on the scheduler, which carries a million of them; a plain function on a goroutine thread, and\n\
+may block. Both have a copy of the caller's contextvars, and keep no program alive: wait for those that matter.\n\n\
+`handle.result()`, or `await handle`, gives the result or raises the error. An error that nobody looks at is reported, see\n\
+set_excepthook(); but SystemExit is not: `sys.exit()` ends its own goroutine alone.\n\n\
+TypeError for something that cannot be called, a generator function, or a coroutine object: pass function and arguments.";
 
 /// `go` as a bare C function, because programs start goroutines by the million: with PyO3's argument parser a tuple is made for
 /// the call, and taken apart again.

@@ -42,8 +42,8 @@ pub fn agosched(py: Python<'_>) -> PyResult<Bound<'_, Awaitable>> {
 /// How many goroutines may run Python at the same time: 1 on a build with the GIL, else the number of CPUs, or what was
 /// set. Go's runtime.GOMAXPROCS.
 ///
-/// With a number, sets it and returns the one before. On a build with the GIL the number is kept, and changes nothing;
-/// on a free-threaded one it counts if it is set before the first goroutine.
+/// With a number, sets it and returns the one before. On a build with the GIL the number is kept, so that it can be read back, and
+/// changes nothing; on a free-threaded one it counts if it is set before the first goroutine. ValueError if it is less than 1.
 #[pyfunction]
 #[pyo3(signature = (n=None, /))]
 pub fn gomaxprocs(n: Option<&Bound<'_, PyAny>>) -> PyResult<usize> {

@@ -99,13 +99,16 @@ impl WaitGroup {
         self.change(py, delta.0)
     }
 
-    /// Takes one from the counter.
+    /// Takes one from the counter. Raises WaitGroupError, with the counter unchanged, if it is zero.
     fn done(&self, py: Python<'_>) -> PyResult<()> {
         coroutine::check_exit(py)?;
         self.change(py, -1)
     }
 
-    /// Waits until the counter is zero.
+    /// Waits until the counter is zero; returns at once when it is. `await wg` is the awaitable form.
+    ///
+    /// `timeout` is in seconds, or a timedelta; 0 or less tries once. TimeoutError when it has passed; the error of `ctx`, Canceled
+    /// or DeadlineExceeded, when that is done; BlockingError if it would block a running event loop.
     #[pyo3(signature = (*, timeout=None, ctx=None))]
     fn wait(
         slf: Bound<'_, Self>,
