@@ -197,7 +197,7 @@ async def test_a_context_ends_stages_that_send(host: Host, values: Callable[[], 
 def test_a_context_that_is_done_lets_nothing_begin() -> None:
     ctx = with_cancel(background())
     ctx.cancel()
-    crew, called = Crew(with_cancel(ctx)), Chan[int](9)
+    crew, called = Crew(ctx), Chan[int](9)
     source = Chan[int](1)
     source.send(1)
     assert list(pipe(source, called.send, group=crew)) == []
