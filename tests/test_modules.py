@@ -38,7 +38,9 @@ def test_all_is_what_is_public(module: ModuleType) -> None:
 
 
 @pytest.mark.parametrize(
-    "cls", [rate.Limiter, rate.Reservation, singleflight.Flight], ids=lambda cls: cls.__name__
+    "cls",
+    [rate.Limiter, rate.Reservation, rate.Sometimes, singleflight.Flight],
+    ids=lambda cls: cls.__name__,
 )
 def test_every_method_is_documented(cls: type) -> None:
     for name, member in vars(cls).items():

@@ -4,6 +4,7 @@ group, and by the collector when nobody can receive from them any more (PY4, PY9
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -17,6 +18,8 @@ from parking import wait_parked, wait_until
 from reporting import Expected, Reports
 from staging import Crew
 from watch import PATIENCE
+
+HERE = f"started at {__file__}:"
 
 
 class Fails:
@@ -94,7 +97,7 @@ def test_results_before_the_error_are_all_sent_in_order() -> None:
 def test_without_a_group_the_error_is_reported(reports: Reports) -> None:
     assert list(pipe(generate([0]), Fails(at=0).waits)) == []
     reports.wait("at 0")
-    assert reports.names[0].startswith("_pipe")
+    assert reports.names[0].startswith("pipe(Fails.waits)-")
 
 
 def test_other_calls_run_to_their_end(reports: Reports) -> None:
@@ -194,7 +197,7 @@ async def test_a_context_ends_stages_that_send(host: Host, values: Callable[[], 
 def test_a_context_that_is_done_lets_nothing_begin() -> None:
     ctx = with_cancel(background())
     ctx.cancel()
-    crew, called = Crew(with_cancel(ctx)), Chan[int](9)
+    crew, called = Crew(ctx), Chan[int](9)
     source = Chan[int](1)
     source.send(1)
     assert list(pipe(source, called.send, group=crew)) == []
@@ -251,7 +254,8 @@ def test_a_pipeline_nobody_holds_is_collected(
         collect_until(lambda: num_goroutine() <= before, "the end of all stages")
         names = said()
     assert names
-    assert all("goroutine _" in name for name in names)
+    stages = r"goroutine (generate|pipe|where|batch|merge|fan_out)\b"
+    assert all(re.match(stages, name) and HERE in name for name in names)
     assert len(set(names)) == len(names)
 
 

@@ -25,7 +25,7 @@ from gochan import (
     with_timeout,
 )
 from gochan.patterns import generate, pipe, take, where
-from grouping import wait
+from grouping import wait, within
 from hosts import Host, recv_all
 from parking import wait_parked
 from procs import run
@@ -164,3 +164,29 @@ def test_who_waits_hears_that_a_context_above_ended_it(
     group.ctx.cancel()  # too late
     with pytest.raises(raised):
         group.wait(timeout=PATIENCE)
+
+
+async def test_who_begins_with_a_group_that_is_over_hears_of_it(host: Host) -> None:
+    """As after its wait(): nothing would come out, and no error."""
+    group = Group()
+    await wait(host, group)
+    assert await recv_all(host, generate([1], group=group)) == []
+    with pytest.raises(Canceled):
+        await wait(host, group)
+
+
+async def test_a_group_with_a_limit_has_a_place_for_each_stage_or_none(host: Host) -> None:
+    """A stage that waited for the place of the one before it would wait for ever (E5)."""
+    group = Group(limit=2)
+    values = pipe(generate(range(3), group=group), abs, workers=3, group=group)
+    with pytest.raises(RuntimeError, match=r"^where\(bool\) needs a place in .* limit=2 "):
+        where(values, bool, group=group)
+    assert await recv_all(host, values) == [0, 1, 2]
+    await wait(host, group)
+
+
+async def test_the_error_of_a_full_group_comes_out_of_its_block(host: Host) -> None:
+    group = Group(limit=1)
+    with pytest.raises(RuntimeError, match="needs a place"):
+        async with within(host, group):
+            pipe(generate(count(), group=group), abs, group=group)

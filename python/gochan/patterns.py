@@ -22,7 +22,10 @@ one goroutine thread.
 **Errors.** An exception in a stage's function ends the stage and closes its output; what came out
 before stays. With ``group`` the stage is a goroutine of that group (a ``Group``, a ``WaitGroup``,
 anything that has a ``go``), and the error is the group's. Without one it is the error of a
-goroutine that nobody looked at, and is reported.
+goroutine that nobody looked at, and is reported, with the name of the function and the place where
+the stage was made: ``pipe(fetch)-7, started at app.py:12``. A ``Group`` with a ``limit`` must have
+a place for each stage, for as long as that runs, else it is a RuntimeError: a stage waits for no
+place, as the others hold theirs until the whole pipeline ends.
 
 **Stopping early.** Nothing tells a stage that nobody receives any more: it waits with its next
 value, as in Go. There it is a leak. Here the garbage collector finds a pipeline whose channels
@@ -47,10 +50,10 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterable, Collection, Iterable
 from functools import partial
-from types import CoroutineType
+from types import CoroutineType, FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from gochan._gochan import Chan, RecvChan, SendChan, aselect, go, goexit, sending
+from gochan._gochan import Chan, Group, RecvChan, SendChan, aselect, go, goexit, sending
 from gochan._kinds import is_async
 from gochan._numbers import count, seconds
 from gochan.errors import Canceled, ChanClosed
@@ -109,16 +112,18 @@ def generate(
     Raises:
         TypeError: It cannot be iterated over, or ``capacity`` is no int.
         ValueError: ``capacity`` is negative.
+        RuntimeError: ``group`` has a limit, and no place left.
     """
     out = Chan[Any](capacity)
+    name, told = f"generate({_name(values)})", _Told(group)
     if isinstance(values, RecvChan):
-        _start(group, _forward, values, out, _context(group))
+        _start(group, name, _forward, values, out, told)
     elif isinstance(values, AsyncIterable):
-        _start(group, _generate_async, values, out, _context(group))
+        _start(group, name, _generate_async, values, out, told)
     elif isinstance(values, Collection):
-        _start(group, _generate, values, out, _context(group))
+        _start(group, name, _generate, values, out, told)
     else:
-        _start(group, _generate_from_thread, iter(values), out, _context(group))
+        _start(group, name, _generate_from_thread, iter(values), out, told)
     return out.receiver
 
 
@@ -175,14 +180,16 @@ def pipe(
         TypeError: ``ch`` is no channel to receive from, ``fn`` cannot be called, or an argument is
             no int.
         ValueError: ``workers`` is less than 1, or ``capacity`` negative.
+        RuntimeError: ``group`` has a limit, and no place left.
     """
     _check_stage("pipe()", ch, fn)
     workers = count(workers, "pipe(): workers", 1)
     out = Chan[Any](capacity)
+    name, told = f"pipe({_name(fn)})", _Told(group)
     if workers == 1:
-        _start(group, _pipe, ch, _in_stage(fn), out, _context(group))
+        _start(group, name, _pipe, ch, _in_stage(fn, told), out, told)
     else:
-        _start(group, _pipe_many, ch, fn, workers, ordered, out, _context(group))
+        _start(group, name, _pipe_many, ch, fn, workers, ordered, out, told)
     return out.receiver
 
 
@@ -214,10 +221,12 @@ def where(
 
     Raises:
         TypeError: ``ch`` is no channel to receive from, or ``pred`` cannot be called.
+        RuntimeError: ``group`` has a limit, and no place left.
     """
     _check_stage("where()", ch, pred)
+    name, told = f"where({_name(pred)})", _Told(group)
     out = Chan[Any]()
-    _start(group, _where, ch, _in_stage(pred), out, _context(group))
+    _start(group, name, _where, ch, _in_stage(pred, told), out, told)
     return out.receiver
 
 
@@ -244,7 +253,7 @@ def batch(
     size = count(size, "batch(): the size", 1)
     limit = None if timeout is None else seconds(timeout, "batch(): timeout")
     out = Chan[list[_A]]()
-    go(_batch, ch, size, limit, out)
+    _start(None, "batch", _batch, ch, size, limit, out)
     return out.receiver
 
 
@@ -264,7 +273,7 @@ def take(ch: RecvChan[_A], n: int, /) -> RecvChan[_A]:
     _check_input("take()", ch)
     n = count(n, "take(): n", 0)
     out = Chan[_A]()
-    go(_take, ch, n, out)
+    _start(None, "take", _take, ch, n, out)
     return out.receiver
 
 
@@ -289,7 +298,7 @@ def merge(*chs: RecvChan[_A]) -> RecvChan[_A]:
     # Who takes the first item, which goes last, was the last one.
     last = [True] + [False] * (len(chs) - 1)
     for ch in chs:
-        go(_merge, ch, out, last)
+        _start(None, "merge", _merge, ch, out, last)
     return out.receiver
 
 
@@ -310,7 +319,7 @@ def fan_out(ch: RecvChan[_A], n: int, /) -> tuple[RecvChan[_A], ...]:
     """
     _check_input("fan_out()", ch)
     outs = [Chan[_A]() for _ in range(count(n, "fan_out(): n", 1))]
-    go(_fan_out, ch, outs)
+    _start(None, "fan_out", _fan_out, ch, outs)
     return tuple(out.receiver for out in outs)
 
 
@@ -332,7 +341,7 @@ def broadcast(ch: RecvChan[_A], n: int, /) -> tuple[RecvChan[_A], ...]:
     """
     _check_input("broadcast()", ch)
     outs = [Chan[_A]() for _ in range(count(n, "broadcast(): n", 1))]
-    go(_broadcast, ch, outs)
+    _start(None, "broadcast", _broadcast, ch, outs)
     return tuple(out.receiver for out in outs)
 
 
@@ -345,62 +354,62 @@ class _Told:
     Not when one above was: who waits for the group has to hear that not all was done.
     """
 
-    def __init__(self, ctx: Context | None) -> None:
-        self.ctx = ctx
+    def __init__(self, group: _Group | None) -> None:
+        self.ctx: Context | None = getattr(group, "ctx", None)
+        # A stage that is made of a group that is over does nothing at all, which is to be heard.
+        self.late = self.ctx is not None and self.ctx.err is not None
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
-        return kind is Canceled and getattr(self.ctx, "_cancelled_itself", None) is True
+        if kind is not Canceled or self.late:
+            return False
+        return getattr(self.ctx, "_cancelled_itself", None) is True
 
 
-async def _generate(values: Iterable[_A], out: SendChan[_A], ctx: Context | None) -> None:
-    with _Told(ctx), out:
+async def _generate(values: Iterable[_A], out: SendChan[_A], told: _Told) -> None:
+    with told, out:
         for value in values:
-            await out.asend(value, ctx=ctx)
+            await out.asend(value, ctx=told.ctx)
 
 
-async def _forward(ch: RecvChan[_A], out: SendChan[_A], ctx: Context | None) -> None:
-    with _Told(ctx), out:
+async def _forward(ch: RecvChan[_A], out: SendChan[_A], told: _Told) -> None:
+    with told, out:
         while True:
-            match await ch.arecv_ok(ctx=ctx):
+            match await ch.arecv_ok(ctx=told.ctx):
                 case (value, True):
-                    await out.asend(value, ctx=ctx)
+                    await out.asend(value, ctx=told.ctx)
                 case _:
                     return
 
 
-async def _generate_async(
-    values: AsyncIterable[_A], out: SendChan[_A], ctx: Context | None
-) -> None:
-    with _Told(ctx), out:
+async def _generate_async(values: AsyncIterable[_A], out: SendChan[_A], told: _Told) -> None:
+    with told, out:
         async for value in values:
-            await out.asend(value, ctx=ctx)
+            await out.asend(value, ctx=told.ctx)
 
 
-async def _generate_from_thread(
-    values: Iterator[_A], out: SendChan[_A], ctx: Context | None
-) -> None:
+async def _generate_from_thread(values: Iterator[_A], out: SendChan[_A], told: _Told) -> None:
     """The thread sends to this goroutine, and only this one waits for receivers.
 
     So when nobody receives any more the collector can end this one, which closes `items`, and
     that ends the thread. A thread that waits itself would wait for ever.
     """
     items = Chan[_A]()
-    with _Told(ctx), out, items:
-        thread = go(_iterate, values, items, ctx)
+    with told, out, items:
+        thread = go(_iterate, values, items, told)
         while True:
-            match await items.arecv_ok(ctx=ctx):
+            match await items.arecv_ok(ctx=told.ctx):
                 case (value, True):
-                    await out.asend(value, ctx=ctx)
+                    await out.asend(value, ctx=told.ctx)
                 case _:
                     break
         await thread  # raises what the iterator raised
 
 
-def _iterate(values: Iterator[_A], items: Chan[_A], ctx: Context | None) -> None:
-    with _Told(ctx), items:
+def _iterate(values: Iterator[_A], items: Chan[_A], told: _Told) -> None:
+    with told, items:
         for value in values:
             try:
                 items.send(value)
@@ -409,13 +418,13 @@ def _iterate(values: Iterator[_A], items: Chan[_A], ctx: Context | None) -> None
 
 
 async def _pipe(
-    ch: RecvChan[_A], fn: Callable[[_A], Awaitable[_B]], out: SendChan[_B], ctx: Context | None
+    ch: RecvChan[_A], fn: Callable[[_A], Awaitable[_B]], out: SendChan[_B], told: _Told
 ) -> None:
-    with _Told(ctx), out:
+    with told, out:
         while True:
-            match await ch.arecv_ok(ctx=ctx):
+            match await ch.arecv_ok(ctx=told.ctx):
                 case (value, True):
-                    await out.asend(await fn(value), ctx=ctx)
+                    await out.asend(await fn(value), ctx=told.ctx)
                 case _:
                     return
 
@@ -426,23 +435,23 @@ async def _pipe_many(
     workers: int,
     ordered: bool,
     out: SendChan[Any],
-    ctx: Context | None,
+    told: _Told,
 ) -> None:
     """A goroutine for each value, at most `workers` of them."""
-    call: Callable[..., Any] = _call_async if is_async(fn) else _call
+    call = _named(_call_async if is_async(fn) else _call, _name(fn))
     running: list[Goroutine[Any]] = []  # in the order of their values
     more = True
-    with _Told(ctx), out:
+    with told, out:
         try:
             while more or running:
                 source = ch if more and len(running) < workers else None
                 done = [g.done for g in (running[:1] if ordered else running)]
-                arm, value, ok = await _first(source, *done, ctx=ctx)
+                arm, value, ok = await _first(source, *done, ctx=told.ctx)
                 if arm > 0:
                     result = await running.pop(arm - 1)
-                    await out.asend(_unpack(result), ctx=ctx)
+                    await out.asend(_unpack(result), ctx=told.ctx)
                 elif ok:
-                    running.append(go(call, fn, value, ctx))
+                    running.append(go(call, fn, value, told))
                 else:
                     more = False
         finally:
@@ -452,14 +461,14 @@ async def _pipe_many(
 
 
 async def _where(
-    ch: RecvChan[_A], pred: Callable[[_A], Awaitable[Any]], out: SendChan[_A], ctx: Context | None
+    ch: RecvChan[_A], pred: Callable[[_A], Awaitable[Any]], out: SendChan[_A], told: _Told
 ) -> None:
-    with _Told(ctx), out:
+    with told, out:
         while True:
-            match await ch.arecv_ok(ctx=ctx):
+            match await ch.arecv_ok(ctx=told.ctx):
                 case (value, True):
                     if await pred(value):
-                        await out.asend(value, ctx=ctx)
+                        await out.asend(value, ctx=told.ctx)
                 case _:
                     return
 
@@ -531,36 +540,38 @@ async def _first(*arms: Any, ctx: Context | None = None) -> tuple[int, Any, bool
 # ---------------------------------------------------------------------- calling functions
 
 
-def _in_stage(fn: Callable[[_A], Any]) -> Callable[[_A], Awaitable[Any]]:
+def _in_stage(fn: Callable[[_A], Any], told: _Told) -> Callable[[_A], Awaitable[Any]]:
     """What the stage awaits: an `async def` as it is, anything else in a goroutine of its own."""
-    return fn if is_async(fn) else partial(_elsewhere, fn)
+    return fn if is_async(fn) else partial(_elsewhere, _named(_call, _name(fn)), fn, told)
 
 
-async def _elsewhere(fn: Callable[[_A], Any], value: _A) -> Any:
-    return _unpack(await go(_call, fn, value, None))
+async def _elsewhere(
+    call: Callable[..., Any], fn: Callable[[_A], Any], told: _Told, value: _A
+) -> Any:
+    return _unpack(await go(call, fn, value, told))
 
 
-def _call(fn: Callable[[_A], Any], value: _A, ctx: Context | None) -> Any:
+def _call(fn: Callable[[_A], Any], value: _A, told: _Told) -> Any:
     """The result in a tuple, to tell it from the None of a goroutine that called goexit(), and of
     one that was told to end.
     """
-    with _Told(ctx):
+    with told:
         result = fn(value)
         if _is_coroutine(result):
             # Of a lambda around an `async def`, for one: the goroutine goes on with it.
-            return _pack(result, ctx)
+            return _pack(result, told)
         return (result,)
     return None
 
 
 async def _call_async(
-    fn: Callable[[_A], Awaitable[_B]], value: _A, ctx: Context | None
+    fn: Callable[[_A], Awaitable[_B]], value: _A, told: _Told
 ) -> tuple[_B] | None:
-    return await _pack(fn(value), ctx)
+    return await _pack(fn(value), told)
 
 
-async def _pack(result: Awaitable[_B], ctx: Context | None) -> tuple[_B] | None:
-    with _Told(ctx):
+async def _pack(result: Awaitable[_B], told: _Told) -> tuple[_B] | None:
+    with told:
         return (await result,)
     return None
 
@@ -578,12 +589,36 @@ def _is_coroutine(result: object) -> TypeGuard[Coroutine[Any, Any, Any]]:
 # ---------------------------------------------------------------------- arguments
 
 
-def _start(group: _Group | None, stage: Callable[..., Any], *args: Any) -> None:
-    (go if group is None else group.go)(stage, *args)
+def _start(group: _Group | None, name: str, stage: Callable[..., Any], *args: Any) -> None:
+    named = _named(stage, name)
+    if not isinstance(group, Group):
+        (go if group is None else group.go)(named, *args)
+    elif not group.try_go(named, *args):
+        # The stages of a pipeline end together: one that waited for the place of another would as a
+        # rule wait for ever.
+        raise RuntimeError(
+            f"{name} needs a place in {group!r}, which has none left: each stage keeps one until"
+            " it ends. Give stages a Group() without a limit; how many calls there may be at a"
+            " time is pipe(..., workers=)"
+        )
 
 
-def _context(group: _Group | None) -> Context | None:
-    return getattr(group, "ctx", None)
+def _named(stage: Any, name: str) -> FunctionType:
+    """What is told of a goroutine is to name what its user knows.
+
+    A copy, as a function around it would have a frame that each wait goes through.
+    """
+    named = FunctionType(stage.__code__, stage.__globals__, stage.__name__)
+    named.__qualname__ = name
+    return named
+
+
+def _name(fn: object) -> str:
+    """Of a function, or of what is iterated over."""
+    while isinstance(fn, partial):
+        fn = fn.func
+    name = getattr(fn, "__qualname__", None)
+    return name.rpartition("<locals>.")[2] if isinstance(name, str) else type(fn).__name__
 
 
 def _check_input(what: str, ch: object) -> None:

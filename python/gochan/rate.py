@@ -9,6 +9,8 @@ The bucket holds ``burst`` tokens and is full at first; ``rate`` tokens per seco
 event takes a token. ``wait`` is for those who can wait, ``allow`` for those who would rather do
 without, ``reserve`` for those who want to know how long it takes and wait by themselves.
 
+``Sometimes`` is for what is to happen now and then only, such as a line in a log.
+
 One limiter serves threads, goroutines and asyncio tasks together. Those who wait are served in the
 order in which they came, since each one's tokens are booked when it comes.
 
@@ -26,13 +28,14 @@ import math
 import threading
 import time
 
-from gochan._gochan import asleep, sleep
+from gochan._gochan import Mutex, asleep, sleep
+from gochan._kinds import is_async
 from gochan._numbers import count, real, seconds
 from gochan.errors import BlockingError, DeadlineExceeded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Generator
+    from collections.abc import Callable, Coroutine, Generator
     from datetime import timedelta
     from typing import Any, Never, TypeAlias
 
@@ -41,7 +44,7 @@ if TYPE_CHECKING:
     # rate, burst, tokens at `last`, last, and the moment of the latest event that was let pass.
     _State: TypeAlias = tuple[float, int, float, int, int]
 
-__all__ = ["INF", "Limiter", "Reservation", "every"]
+__all__ = ["INF", "Limiter", "Reservation", "Sometimes", "every"]
 
 #: The rate without a limit: every event passes, whatever the burst. Go's ``rate.Inf``.
 INF = math.inf
@@ -393,6 +396,130 @@ class Reservation:
         raise TypeError("cannot copy or pickle a Reservation: it can be cancelled only once")
 
 
+class Sometimes:
+    """Calls a function at some calls only, by number or by time. Go's ``rate.Sometimes``.
+
+    It runs if any of the rules says so; without a rule at the first call only. A call waits while
+    another one runs its function.
+
+    Example:
+        >>> sometimes = Sometimes(first=2, every=4)
+        >>> [n for n in range(10) if sometimes.do(lambda: None)]
+        [0, 1, 4, 8]
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_calls",
+        "_every",
+        "_first",
+        "_interval",
+        "_last",
+        "_thread",
+        "_turn",
+    )
+
+    def __init__(self, *, first: int = 0, every: int = 0, interval: float | timedelta = 0) -> None:
+        """Make one that was not called yet. The first call always runs.
+
+        Args:
+            first: How many calls at the beginning run; 0 for no such rule.
+            every: Each so many calls, one runs; 0 for no such rule.
+            interval: A call runs when so many seconds have passed since the last run ended. Zero
+                or less for no such rule.
+
+        Raises:
+            TypeError: ``first`` or ``every`` is no int, or ``interval`` no number.
+            ValueError: ``first`` or ``every`` is negative, or ``interval`` NaN.
+        """
+        self._first = count(first, "Sometimes(): first", 0)
+        self._every = count(every, "Sometimes(): every", 0)
+        self._interval = seconds(interval, "Sometimes(): interval")
+        self._calls, self._last = 0, 0.0
+        self._turn = Mutex()
+        # Which one runs a function in `do`.
+        self._thread: int | None = None
+
+    def do(self, fn: Callable[[], object], /) -> bool:
+        """Call ``fn``, or not. What it raises comes out, and the call does not count.
+
+        Returns:
+            Whether it was called.
+
+        Raises:
+            TypeError: ``fn`` is no function, or an ``async def``: use ``ado``.
+            RuntimeError: ``fn`` itself calls it, and would wait for itself.
+            BlockingError: Another call runs, and it would stop a running event loop;
+                ``await sometimes.ado(fn)``.
+        """
+        _function("Sometimes.do()", fn)
+        if is_async(fn):
+            raise TypeError("Sometimes.do() needs a plain function: `await sometimes.ado(fn)`")
+        if self._thread == threading.get_ident():
+            raise RuntimeError(
+                "Sometimes.do() was called by the function that it runs: it would wait for itself"
+                " for ever"
+            )
+        entered = False
+        try:
+            with self._turn:
+                entered = True
+                due = self._is_due()
+                if due:
+                    self._thread = threading.get_ident()
+                    try:
+                        fn()
+                    finally:
+                        self._thread = None
+                    self._last = time.monotonic()
+                self._calls += 1
+                return due
+        except BlockingError:
+            if entered:
+                raise
+        raise BlockingError(
+            "Sometimes.do() would stop the running event loop until another call has ended:"
+            " use `await sometimes.ado(fn)` there"
+        )
+
+    def ado(self, fn: Callable[[], object], /) -> Coroutine[Any, Any, bool]:
+        """Awaitable twin of ``do``. ``fn`` may be an ``async def``: it is awaited.
+
+        It must not await the same one: it would wait for itself for ever.
+        """
+        _function("Sometimes.ado()", fn)
+        return self._ado(fn)
+
+    async def _ado(self, fn: Callable[[], Any]) -> bool:
+        async with self._turn:
+            due = self._is_due()
+            if due:
+                result = fn()
+                if hasattr(result, "__await__"):
+                    await result
+                self._last = time.monotonic()
+            self._calls += 1
+            return due
+
+    def _is_due(self) -> bool:
+        n = self._calls
+        return (
+            n < max(self._first, 1)
+            or (self._every > 0 and n % self._every == 0)
+            or (self._interval > 0 and time.monotonic() - self._last >= self._interval)
+        )
+
+    def __repr__(self) -> str:
+        rules = f"first={self._first} every={self._every} interval={self._interval:g}"
+        return f"<gochan.rate.Sometimes at {id(self):#x} {rules} calls={self._calls}>"
+
+    def __reduce__(self) -> Never:
+        raise TypeError(
+            "cannot copy or pickle a Sometimes: it counts the calls of all who share it;"
+            " pass the object itself"
+        )
+
+
 # ---------------------------------------------------------------------- arithmetic
 
 
@@ -435,6 +562,11 @@ def _asked(what: str, n: int, timeout: float | timedelta | None) -> tuple[int, i
     if timeout is None:
         return n, _FOREVER
     return n, max(0, _nanoseconds(seconds(timeout, f"{what}: timeout")))
+
+
+def _function(what: str, fn: object) -> None:
+    if not callable(fn):
+        raise TypeError(f"{what} needs a function to call, not {type(fn).__name__}")
 
 
 def _rate(what: str, rate: float) -> float:

@@ -29,6 +29,12 @@ impl Goroutine {
         format!("{name}-{}", self.id)
     }
 
+    /// Code object, and offset in it, of the call of `go`.
+    pub fn start_place(&self, py: Python<'_>) -> Option<(Py<PyAny>, i32)> {
+        let code = self.started.as_ref()?.clone_ref(py);
+        Some((code, self.started_at))
+    }
+
     /// `FILE:LINE in FUNCTION` of the call of `go`.
     pub fn start_site(&self, py: Python<'_>) -> String {
         let Some(code) = &self.started else {
