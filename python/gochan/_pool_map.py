@@ -311,8 +311,9 @@ class AsyncResults(AsyncIterator[_T]):
                     course.going_to_wait()
                     course.feed()
                 waiting = True
-                landed = await course.landed.arecv_many(course.most)
-                waiting = False
+                with course.workers.aside():
+                    landed = await course.landed.arecv_many(course.most)
+                    waiting = False
                 course.store(landed)
             _, error, value = course.ready.popleft()
             course.out -= 1
