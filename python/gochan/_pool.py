@@ -7,6 +7,7 @@ import sys
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
+from gochan._kinds import check_function
 from gochan._numbers import count, seconds
 from gochan._pool_executor import Borrowed
 from gochan._pool_jobs import PoolFuture
@@ -117,7 +118,7 @@ class Pool(Executor):
             RuntimeError: The pool is shut down, perhaps while this call waited.
             BlockingError: It would stop a running event loop; use ``await pool.asubmit(fn, ...)``.
         """
-        _check_function("Pool.submit()", fn)
+        check_function("Pool.submit()", fn)
         workers = self._workers
         call = workers.call(fn, args, kwargs)
         try:
@@ -165,7 +166,7 @@ class Pool(Executor):
             TypeError: ``fn`` cannot be called.
             RuntimeError: The pool is shut down, perhaps while this call waited.
         """
-        _check_function("Pool.asubmit()", fn)
+        check_function("Pool.asubmit()", fn)
         return self._asubmit(fn, args, kwargs)
 
     async def _asubmit(
@@ -381,7 +382,7 @@ class Pool(Executor):
         chunk: int,
         buffersize: int | None,
     ) -> Course[Any]:
-        _check_function(what, fn)
+        check_function(what, fn)
         if not iterables:
             raise TypeError(f"{what} needs something to iterate over")
         if buffersize is not None:
@@ -433,8 +434,3 @@ def _length(iterables: tuple[Iterable[Any], ...]) -> int | None:
         return min(len(iterable) for iterable in iterables)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return None
-
-
-def _check_function(what: str, fn: Any) -> None:
-    if not callable(fn):
-        raise TypeError(f"{what} needs a function to call, not {type(fn).__name__}")

@@ -265,6 +265,11 @@ class Results(chain[_T]):
         self._course.close()
         self._walk.close()
 
+    def __aiter__(self) -> Never:
+        raise TypeError(
+            "pool.map() is for plain functions: write `async for value in pool.amap(fn, values)`"
+        )
+
     def __bool__(self) -> bool:
         return True
 
@@ -338,6 +343,12 @@ class AsyncResults(AsyncIterator[_T]):
         self._course.close()
 
     __del__ = _let_go
+
+    def __iter__(self) -> Never:
+        raise TypeError(
+            "pool.amap() is for async code: write `async for` there, and in a plain function `for"
+            " value in pool.map(fn, values)`"
+        )
 
     def __bool__(self) -> bool:
         return True
