@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from gochan import BlockingError, Chan, Group, Pool, PoolFuture, aio, go, run
+from gochan import BlockingError, Chan, Goroutine, Group, Pool, PoolFuture, aio, go, run
 from parking import wait_blocked, wait_until
 from pools import fail_at, square
 
@@ -236,27 +236,61 @@ def test_async_jobs_may_wait_for_jobs_of_their_own_pool(
         assert pool.submit(square, 3).result() == 9
 
 
-def test_what_a_job_leaves_behind_holds_no_slot(pool: Pool) -> None:
-    """A goroutine that outlives the async job that started it waits for itself alone."""
-    gate, children = Chan[None](), list[Any]()
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_what_a_job_leaves_behind_holds_no_slot(pool: Pool, when: str) -> None:
+    """A goroutine that outlives the async job that started it waits for itself alone, be it that
+    it began to before the end of the job or after it.
+    """
+    gate, over, children = Chan[None](), Chan[None](), list[Goroutine[object]]()
+    waits = threading.Event()
 
     async def child(future: PoolFuture[Any]) -> object:
+        if when == "after":
+            await over.arecv_ok()
+        waits.set()
         return await future
+
+    def child_waits() -> bool:
+        return waits.is_set() and children[0].state.startswith("waiting")
 
     async def job() -> None:
         slow = await pool.asubmit(gate.recv_ok)
         children.append(go(child, slow))
-        wait_until(lambda: "waiting" in children[0].state, "it waits")
+        if when == "before":
+            wait_until(child_waits, "it waits")
 
     pool.submit(job).result()
+    over.close()
+    wait_until(child_waits, "it waits")
     wait_until(lambda: " active=1 queued=0 " in repr(pool), "only the slow one runs")
-    begun = Chan[int](9)
-    late = pool.submit(begun.send, 1)
-    assert len(begun) == 0 and " queued=1 " in repr(pool), "there is one worker"
+    late = pool.submit(square, 2)
+    assert " active=1 queued=1 " in repr(pool), "there is one worker"
     gate.close()
     assert children[0].result() == (None, False)
-    late.result()
+    assert late.result() == 4
     wait_until(lambda: " active=0 queued=0 " in repr(pool), "all slots are free")
+
+
+def test_what_a_job_leaves_behind_is_held_back() -> None:
+    with Pool(1, queue=0) as pool:
+        gate, over = Chan[None](), Chan[None]()
+        line = pool._workers.room._line  # pyright: ignore[reportPrivateUsage]
+
+        async def child() -> int:
+            await over.arecv_ok()
+            return await (await pool.asubmit(square, 3))
+
+        async def job() -> Goroutine[int]:
+            return go(child)
+
+        left_behind = pool.submit(job).result()
+        pool.submit(gate.recv_ok)  # has the only place
+        over.close()
+        try:
+            wait_until(lambda: len(line) == 1, "it waits for a place")
+        finally:
+            gate.close()
+        assert left_behind.result() == 9
 
 
 def test_the_end_waits_for_jobs_that_stepped_aside() -> None:
