@@ -48,6 +48,14 @@ def test_the_table() -> None:
     assert re.search(r"\ntook \d+ s\n$", done.stdout)
 
 
+@pytest.mark.parametrize(
+    ("ratio", "text"),
+    [(0.0432, "0.043 x"), (1.23, "1.2 x"), (9.94, "9.9 x"), (9.96, "10 x"), (104.3, "104 x")],
+)
+def test_factors_are_plain_digits(ratio: float, text: str) -> None:
+    assert _bench.times(ratio) == text
+
+
 def test_bad_options_are_refused() -> None:
     for option, value, word in (
         ("--seconds", "0", "argument --seconds: invalid seconds value: '0'"),

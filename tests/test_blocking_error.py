@@ -126,12 +126,27 @@ def test_in_a_callback(
 
 @on_each_form
 def test_in_a_trio_task(things: Things, form: Callable[[Things], object], twin: str) -> None:
+    """The twin cannot wait there either, so it is not what the message names."""
+
     async def main() -> None:
-        refused(form, things, twin)
-        await trio.lowlevel.checkpoint()
-        refused(form, things, twin)
+        for _ in range(2):
+            refused(form, things, "call it in another thread (gochan.go, trio.to_thread.run_sync)")
+            with pytest.raises(BlockingError) as info:
+                form(things)
+            assert "await" not in str(info.value)
+            await trio.lowlevel.checkpoint()
 
     trio.run(main)
+
+
+def test_what_awaits_in_trio_is_sent_to_another_thread(things: Things) -> None:
+    async def main() -> None:
+        with pytest.raises(RuntimeError, match="another thread") as info:
+            await things.empty.arecv()
+        assert "cannot wait in a trio loop" in str(info.value)
+
+    trio.run(main)
+    things.untouched()
 
 
 # ---------------------------------------------------------------- what is ready works

@@ -54,7 +54,9 @@ def test_waiting_without_the_lock() -> None:
     """D4: an unlock of what is not locked. Before it waits, so a timeout of 0 does not hide it."""
     cond = Cond()
     for limit in (None, 0, 1):
-        with pytest.raises(UnlockError):
+        with pytest.raises(
+            UnlockError, match=r"Cond.wait\(\) needs its lock: write `with cond.lock"
+        ):
             cond.wait(timeout=limit)
     rw = RWMutex()
     with rw, pytest.raises(UnlockError, match="RUnlock"):
@@ -64,7 +66,7 @@ def test_waiting_without_the_lock() -> None:
 
 
 async def awaits_without_the_lock(cond: Cond) -> None:
-    with pytest.raises(UnlockError):
+    with pytest.raises(UnlockError, match=r"`async with cond\.lock:` around `await cond`"):
         await cond
 
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from cancelling import cancelled
-from gochan import Canceled, Chan, Group, asleep
+from gochan import BlockingError, Canceled, Chan, Group, asleep
 from grouping import Failed, fail, start, within
 from hosts import Host
 from parking import settle, wait_until
@@ -88,6 +88,24 @@ def test_what_must_get_out_does_not_wait(kind: type[BaseException]) -> None:
     assert isinstance(group.ctx.cause, kind)
     gate.send(1)
     g.join(timeout=PATIENCE)
+
+
+def test_a_plain_with_that_a_loop_refuses_ends_the_group() -> None:
+    """Nobody will wait for the goroutines, so they are told to end, as after any error there."""
+
+    async def main() -> None:
+        group, gate = Group(), Chan[int]()
+
+        async def watches() -> None:
+            await gate.arecv(ctx=group.ctx)
+
+        with pytest.raises(BlockingError) as info, group:
+            group.go(watches)
+        assert group.ctx.cause is info.value
+        with pytest.raises(Canceled):
+            await group
+
+    asyncio.run(main())
 
 
 def test_cancelling_a_task_that_leaves_ends_the_group() -> None:

@@ -9,14 +9,14 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gochan import Once, Pool, go, run
+from gochan import Once, Pool, PoolFuture, go, run
 from gochan.rate import Limiter
 from gochan.singleflight import Flight
 from interrupting import everywhere
@@ -145,6 +145,32 @@ def test_submit_and_result() -> None:
         is_at_rest(pool, place)
 
     assert everywhere(act, check, *FUTURES) > 50
+
+
+@pytest.mark.parametrize("executor", [None, ThreadPoolExecutor])
+def test_await_a_future(executor: Callable[[int], Executor] | None) -> None:
+    """Of our own and of others. It can be awaited again."""
+    threads = executor and executor(1)
+    pool, futures = Pool(1, queue=3, executor=threads), list[PoolFuture[int]]()
+
+    async def main() -> None:
+        futures.append(await pool.asubmit(int))
+        futures.append(await pool.asubmit(nested))
+        await futures[1]
+
+    async def nested() -> int:
+        return 0 if threads else await (await pool.asubmit(int))
+
+    def check(place: str) -> None:
+        for future in futures:
+            assert future.result(PATIENCE) == 0, place
+        futures.clear()
+        workers: Any = pool._workers  # pyright: ignore[reportPrivateUsage]
+        wait_until(lambda: workers.is_idle() and not workers.room._held, f"rest, after {place}")
+
+    assert everywhere(lambda: run(main), check) > 50
+    if threads:
+        threads.shutdown()
 
 
 def test_map() -> None:

@@ -212,6 +212,15 @@ def test_many_keys_come_and_go() -> None:
 # ---------------------------------------------------------------- range
 
 
+def test_range_says_where_it_is() -> None:
+    m = Map[str, int]()
+    m.store("a", 1)
+    pairs = m.range()
+    assert repr(pairs) == f"<range under way over {m!r}>"
+    assert list(pairs) == [("a", 1)]
+    assert repr(pairs) == f"<range at its end over {m!r}>"
+
+
 def test_range_may_do_anything_meanwhile() -> None:
     """MP4; Go's TestMapRangeNestedCall: nested ranges, and deletes of the key that it shows."""
     m = Map[int, str]()

@@ -31,6 +31,7 @@ from gochan import (
     sleep,
     with_deadline,
 )
+from gochan.patterns import merge, pipe
 from gochan.rate import Limiter
 from gochan.singleflight import Flight
 from watch import PATIENCE
@@ -68,6 +69,8 @@ function: Any = coroutine
 called: Any = coroutine
 an_array: Any = array("d")
 chan: Any = Chan[int]()
+several: Any = [Chan[int]()]
+mixed_up: Any = Pool(1)
 
 WRONG: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "Chan(array)": (lambda: Chan[int](NoInt()), TypeError, "Chan(): capacity must be an int"),
@@ -102,7 +105,7 @@ WRONG: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "aselect(priority=1)": (
         lambda: aselect(chan, priority=number),
         TypeError,
-        "priority must be True or False, not int",
+        "aselect(): priority must be True or False, not int",
     ),
     "ObjectPool(async def)": (lambda: ObjectPool(coroutine), TypeError, "`async def`"),
     "ObjectPool(generator)": (lambda: ObjectPool(generator), TypeError, "generator function"),
@@ -125,6 +128,41 @@ WRONG: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         lambda: once_value(nothing),
         TypeError,
         "once_value() needs a function to call, not NoneType",
+    ),
+    "Pool.submit(coroutine)": (
+        lambda: Pool().submit(called()),
+        TypeError,
+        "Pool.submit() needs a function to call, not coroutine: pass the function itself, not the",
+    ),
+    "Flight.do(coroutine)": (
+        lambda: Flight().do("key", called()),
+        TypeError,
+        "Flight.do() needs a function to call, not coroutine: pass the function itself, not the",
+    ),
+    "pipe(coroutine)": (
+        lambda: pipe(chan, called()),
+        TypeError,
+        "pipe() needs a function to call, not coroutine: pass the function itself, not the",
+    ),
+    "merge(list)": (
+        lambda: merge(several),
+        TypeError,
+        "merge() needs a channel to receive from, not list: write merge(*channels)",
+    ),
+    "Group(3)": (
+        lambda: Group(number),
+        TypeError,
+        "the context must be a Context, not int; a limit is given by name, Group(limit=8)",
+    ),
+    "for in amap": (
+        lambda: list(mixed_up.amap(abs, [1])),
+        TypeError,
+        "in a plain function `for value in pool.map(fn, values)`",
+    ),
+    "async for in map": (
+        lambda: aiter(mixed_up.map(abs, [1])),
+        TypeError,
+        "write `async for value in pool.amap(fn, values)`",
     ),
     "go(coroutine)": (
         lambda: go(called()),

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from gochan import BlockingError, Chan, Pool, agosched
+from gochan import BlockingError, Chan, Pool
 from hosts import Host, LoopHost
 from parking import wait_until
 from pools import Counting, fail_at, square
@@ -233,13 +233,3 @@ def test_async_with(loop_host: LoopHost) -> None:
         assert futures[-1].done()
 
     loop_host.run(main)
-
-
-def test_a_goroutine_job_may_use_the_pool_without_blocking(pool: Pool) -> None:
-    async def job(n: int) -> int:
-        future = await pool.asubmit(square, n)
-        while not future.done():
-            await agosched()
-        return future.result()
-
-    assert pool.submit(job, 3).result() == 9

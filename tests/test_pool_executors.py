@@ -6,6 +6,7 @@ an executor, so that each is started once, also where the suite runs in several 
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import threading
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 
 import typetools
-from gochan import Pool
+from gochan import Pool, PoolFuture, run
 from parking import wait_blocked, wait_until
 from pools import Counting, double, fail_at, keyed, pid, square, when, when_even, when_first
 
@@ -67,6 +68,19 @@ def check_submit(pool: Pool, executor: Executor | None, tmp_path: Path) -> None:
     futures = [pool.submit(square, n) for n in range(8)]  # more than fit: it waits
     assert [f.result() for f in futures] == [n * n for n in range(8)]
     assert pool.submit(keyed, 1, key=2, pure=3).result() == 6
+
+
+def check_its_futures_can_be_awaited(pool: Pool, executor: Executor | None, tmp_path: Path) -> None:
+    async def main() -> None:
+        future = await pool.asubmit(square, 3)
+        assert await future == 9 == await future
+        assert isinstance(future, PoolFuture)
+        assert wait([future]).done == {future}, "it is the executor's own"
+        with pytest.raises(LookupError, match="no 1 here"):
+            await (await pool.asubmit(fail_at, 1, 1))
+
+    asyncio.run(main())
+    run(main)
 
 
 def check_an_async_function(pool: Pool, executor: Executor | None, tmp_path: Path) -> None:

@@ -98,9 +98,11 @@ def test_results_before_an_error_come_first(pool: Pool) -> None:
     wait_until(lambda: values.taken == 4, "all that may be taken")
     passed.close()
     assert next(results) == 0
+    assert values.taken == 4, "the error is known, though it is not its turn yet"
     with pytest.raises(LookupError, match="one"):
         next(results)
     assert list(results) == []
+    assert values.taken == 4
 
 
 def test_without_order_an_error_comes_when_it_is_there(pool: Pool) -> None:

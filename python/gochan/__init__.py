@@ -81,6 +81,7 @@ if TYPE_CHECKING:
     from gochan import signal as signal
     from gochan import singleflight as singleflight
     from gochan._pool import Pool as Pool
+    from gochan._pool import PoolFuture as PoolFuture
 
 __all__ = [
     "AtomicBool",
@@ -102,6 +103,7 @@ __all__ = [
     "ObjectPool",
     "Once",
     "Pool",
+    "PoolFuture",
     "RWMutex",
     "RecvChan",
     "Semaphore",
@@ -154,13 +156,13 @@ def __getattr__(name: str) -> object:
     if name in _MODULES:
         # It becomes an attribute of this module by that.
         return __import__(f"gochan.{name}", fromlist=["*"])
-    # It needs concurrent.futures, which takes longer to import than all the rest.
-    if name != "Pool":
+    # They need concurrent.futures, which takes longer to import than all the rest.
+    if name not in ("Pool", "PoolFuture"):
         raise AttributeError(f"module 'gochan' has no attribute {name!r}")
-    from gochan._pool import Pool
+    from gochan._pool import Pool, PoolFuture
 
-    globals()["Pool"] = Pool
-    return Pool
+    globals().update(Pool=Pool, PoolFuture=PoolFuture)
+    return globals()[name]
 
 
 def __dir__() -> list[str]:

@@ -128,7 +128,7 @@ def table(row: Row, samples: Samples) -> Iterator[str]:
         if figures is not own:
             pairs = zip(own, figures, strict=True)
             ratios = [mine / its for mine, its in pairs if mine is not None and its]
-            ratio = f"{statistics.median(ratios):.2g} x" if ratios else "-"
+            ratio = times(statistics.median(ratios)) if ratios else "-"
         each = quantity(statistics.median(known), row.unit)
         yield f"  {one.name:<32}{each:>9}{ratio:>12}".rstrip()
 
@@ -139,6 +139,11 @@ def missing(rows: Sequence[Row]) -> Iterator[str]:
         names = " ".join(absent)
         yield f"not compared, as not installed: {', '.join(absent)} (python -m pip install {names})"
     yield "not compared here: Go, gevent, culsans, py-routine; benchmarks/run.py of the repository"
+
+
+def times(ratio: float) -> str:
+    """Two digits, and all of those before the point: 0.043 x, 1.2 x, 25 x, 104 x."""
+    return f"{ratio:.2g} x" if ratio < 9.95 else f"{ratio:.0f} x"
 
 
 def quantity(value: float, unit: str) -> str:

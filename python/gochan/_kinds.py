@@ -1,8 +1,9 @@
-"""Which functions are `async def`."""
+"""What is given as a function: whether it is one, and whether it is an `async def`."""
 
 from __future__ import annotations
 
 from functools import partial
+from types import CoroutineType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,3 +18,15 @@ def is_async(fn: Any) -> bool:
         fn = fn.func
     code = getattr(fn, "__code__", None) or getattr(type(fn).__call__, "__code__", None)
     return code is not None and bool(code.co_flags & _CO_COROUTINE)
+
+
+def check_function(what: str, fn: Any) -> None:
+    """Refuses what cannot be called, which is mostly what a call has returned."""
+    if not callable(fn):
+        if isinstance(fn, CoroutineType):
+            # As `go()` does: else Python warns besides that it was never awaited.
+            fn.close()
+        raise TypeError(
+            f"{what} needs a function to call, not {type(fn).__name__}: pass the function itself,"
+            " not the result of a call"
+        )

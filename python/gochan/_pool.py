@@ -7,8 +7,10 @@ import sys
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
+from gochan._kinds import check_function
 from gochan._numbers import count, seconds
 from gochan._pool_executor import Borrowed
+from gochan._pool_jobs import PoolFuture
 from gochan._pool_map import AsyncResults, Course, Results, SizedResults
 from gochan._pool_room import SHUT_DOWN
 from gochan._pool_workers import Workers
@@ -16,12 +18,11 @@ from gochan.errors import BlockingError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
-    from concurrent.futures import Future
     from datetime import timedelta
     from types import TracebackType
     from typing import Never, Self
 
-__all__ = ["Pool"]
+__all__ = ["Pool", "PoolFuture"]
 
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
@@ -31,7 +32,9 @@ class Pool(Executor):
     """A fixed number of workers, and a queue in front of them that holds its callers back.
 
     It is a ``concurrent.futures.Executor``: its futures are the standard library's, and it works
-    with ``wait``, ``as_completed``, ``asyncio.wrap_future`` and ``loop.run_in_executor``.
+    with ``wait``, ``as_completed``, ``asyncio.wrap_future`` and ``loop.run_in_executor``. They can
+    be awaited, too, in goroutines and asyncio tasks: ``await future``. Where an event loop runs,
+    ``result()`` of a job that is not over is a BlockingError, and no silent stop of the loop.
 
         with Pool(8) as pool:
             for page in pool.map(fetch, urls):  # urls may be infinite
@@ -46,8 +49,9 @@ class Pool(Executor):
     - An ``async def`` function runs as a goroutine, and its result is the future's. It counts as
       one of the workers, but takes no thread. (What belongs to an event loop it awaits with
       ``aio()``.)
-    - A job may wait for jobs of its own pool, in ``result()``, ``exception()`` and ``map``: another
-      worker takes its place meanwhile. It may submit too, and is not held back.
+    - A job may wait for jobs of its own pool, with ``await``, in ``result()``, ``exception()``,
+      ``map`` and ``amap``: another worker takes its place meanwhile. It may submit too, and is not
+      held back. For an ``async def`` job that is so in goroutines that it started, too.
     - Leaving the ``with`` block waits for all jobs, and if an exception ends the block only for
       those that run: the others are cancelled. If it is Ctrl-C, or anything else that is no
       ``Exception``, it waits for none.
@@ -101,12 +105,12 @@ class Pool(Executor):
     @overload
     def submit(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, fn: Callable[_P, Coroutine[Any, Any, _T]], /, *args: _P.args, **kwargs: _P.kwargs
-    ) -> Future[_T]: ...
+    ) -> PoolFuture[_T]: ...
     @overload
     def submit(
         self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs
-    ) -> Future[_T]: ...
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+    ) -> PoolFuture[_T]: ...
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> PoolFuture[Any]:
         """Have ``fn(*args, **kwargs)`` called by a worker. Waits while the queue is full.
 
         Raises:
@@ -114,7 +118,7 @@ class Pool(Executor):
             RuntimeError: The pool is shut down, perhaps while this call waited.
             BlockingError: It would stop a running event loop; use ``await pool.asubmit(fn, ...)``.
         """
-        _check_function("Pool.submit()", fn)
+        check_function("Pool.submit()", fn)
         workers = self._workers
         call = workers.call(fn, args, kwargs)
         try:
@@ -128,7 +132,7 @@ class Pool(Executor):
             raise
 
     def _wait_for_room(self, call: object) -> None:
-        if self._workers.is_here():
+        if self._workers.is_job():
             # A worker that waited for a place would be one of those who are to make one.
             self._workers.room.take_beyond(call)
             return
@@ -143,34 +147,39 @@ class Pool(Executor):
     @overload
     def asubmit(
         self, fn: Callable[_P, Coroutine[Any, Any, _T]], /, *args: _P.args, **kwargs: _P.kwargs
-    ) -> Coroutine[Any, Any, Future[_T]]: ...
+    ) -> Coroutine[Any, Any, PoolFuture[_T]]: ...
     @overload
     def asubmit(
         self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs
-    ) -> Coroutine[Any, Any, Future[_T]]: ...
+    ) -> Coroutine[Any, Any, PoolFuture[_T]]: ...
     def asubmit(
         self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
-    ) -> Coroutine[Any, Any, Future[Any]]:
+    ) -> Coroutine[Any, Any, PoolFuture[Any]]:
         """The awaitable twin of ``submit``, for goroutines and asyncio tasks.
 
-        It waits for a place in the queue, not for the job: ``await asyncio.wrap_future(future)``
-        does that in a task.
+        It waits for a place in the queue; awaiting the future that it gives waits for the job:
+
+            future = await pool.asubmit(fetch, url)
+            page = await future
 
         Raises:
             TypeError: ``fn`` cannot be called.
             RuntimeError: The pool is shut down, perhaps while this call waited.
         """
-        _check_function("Pool.asubmit()", fn)
+        check_function("Pool.asubmit()", fn)
         return self._asubmit(fn, args, kwargs)
 
     async def _asubmit(
         self, fn: Callable[..., _T], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Future[_T]:
+    ) -> PoolFuture[_T]:
         workers = self._workers
         call = workers.call(fn, args, kwargs)
         try:
             if not call.try_put():
-                await workers.room.await_(call)
+                if workers.is_job():
+                    workers.room.take_beyond(call)  # as in `submit`
+                else:
+                    await workers.room.await_(call)
                 call.put()
             return call.future
         except BaseException:
@@ -373,7 +382,7 @@ class Pool(Executor):
         chunk: int,
         buffersize: int | None,
     ) -> Course[Any]:
-        _check_function(what, fn)
+        check_function(what, fn)
         if not iterables:
             raise TypeError(f"{what} needs something to iterate over")
         if buffersize is not None:
@@ -425,8 +434,3 @@ def _length(iterables: tuple[Iterable[Any], ...]) -> int | None:
         return min(len(iterable) for iterable in iterables)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return None
-
-
-def _check_function(what: str, fn: Any) -> None:
-    if not callable(fn):
-        raise TypeError(f"{what} needs a function to call, not {type(fn).__name__}")

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from gochan._gochan import Chan, go
 from gochan._kinds import is_async
+from gochan._pool_jobs import awaitable
 from gochan._pool_room import SHUT_DOWN, Room
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gochan._pool_jobs import PoolFuture
     from gochan._pool_map import Course
 
 _T = TypeVar("_T")
@@ -27,7 +29,7 @@ class Loan:
 
     __slots__ = ("args", "fn", "future", "pool", "queued")
 
-    future: Future[Any]
+    future: PoolFuture[Any]
 
     def __init__(self, pool: Borrowed, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
         self.pool = pool
@@ -44,7 +46,7 @@ class Loan:
 
     def put(self) -> None:
         """It has a place in the room, and leaves it when it is over."""
-        self.future = self.pool.give(self.fn, self.args, self._leave)
+        self.future = awaitable(self.pool.give(self.fn, self.args, self._leave), self.pool)
         self.queued = True
 
     def _leave(self, _: object) -> None:
@@ -84,7 +86,10 @@ class Borrowed:
 
     def try_take(self, call: Loan) -> bool:
         with self._lock:
-            return self._closed or self.room.take(call)
+            # No `return take(call)`: a Ctrl-C between the call and the end of the block would leave
+            # the lock taken.
+            has_place = self._closed or self.room.take(call)
+        return has_place  # noqa: RET504
 
     def start(self, course: Course[Any], calls: list[tuple[int, tuple[Any, ...]]]) -> None:
         """Give it calls of a map, or chunks of calls. Where it refuses one, that is its result."""
@@ -142,6 +147,8 @@ class Borrowed:
     def is_here(self) -> bool:
         """Its workers are not known to us."""
         return False
+
+    is_job = is_here
 
     def aside(self) -> AbstractContextManager[None]:
         return nullcontext()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Coroutine
 from concurrent.futures import Future
 from contextvars import copy_context
@@ -16,9 +17,10 @@ from gochan._numbers import seconds
 from gochan.errors import BlockingError, GoExit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
     from contextvars import Context
 
+    from gochan._pool_executor import Borrowed
     from gochan._pool_map import Course
     from gochan._pool_workers import Workers
 
@@ -159,33 +161,67 @@ class _Condition(Condition):
 
 
 class PoolFuture(Future[_T]):
-    """A future of a job of a pool.
+    """What ``Pool.submit`` returns: a future of the standard library's that can be awaited, too.
+
+    Goroutines and asyncio tasks await it, as often and as many as they like:
+
+        future = await pool.asubmit(fetch, url)  # waits for a place in the queue
+        page = await future  # waits for the result
 
     It is waited for by way of a channel: there Ctrl-C gets through always. (A thread that is about
     to sleep in a lock of Python's does not notice a signal that comes just then.)
+
+    ``await`` raises what the job raised, and ``concurrent.futures.CancelledError`` if the job was
+    cancelled. A task that is cancelled while it awaits cancels the job, as it does with
+    ``asyncio.wrap_future``: one that has not begun never will, one that runs goes on. ``await
+    asyncio.shield(future)`` leaves it alone.
     """
 
-    workers: Workers
+    __module__ = "gochan"
+
+    #: Whose job it is. Other executors do not set it until they have handed it over.
+    workers: Workers | Borrowed
     _condition: Condition  # typeshed does not say
     _landed: Chan[None] | None = None
 
+    def __await__(self) -> Generator[Any, Any, _T]:
+        """Wait for the result, in a goroutine or an asyncio task."""
+        return self._outcome().__await__()
+
+    async def _outcome(self) -> _T:
+        try:
+            if not self.done():
+                with self.workers.aside():
+                    await self._landing().arecv_ok()
+            return super().result()
+        except BaseException as error:
+            if _is_cancellation(error):
+                self.cancel()
+            raise
+        finally:
+            del self  # an exception holds this frame
+
     def result(self, timeout: float | None = None) -> _T:
-        return super().result(self._wait(timeout))
+        """What the job returned, or raises what it raised. Waits for it.
+
+        Raises:
+            TimeoutError: It is not there after so many seconds.
+            concurrent.futures.CancelledError: The job was cancelled.
+            BlockingError: It would stop a running event loop; use ``await future``.
+        """
+        return super().result(self._wait("result", timeout))
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        return super().exception(self._wait(timeout))
+        """What the job raised, None if nothing. Waits, and raises, as ``result`` does."""
+        return super().exception(self._wait("exception", timeout))
 
-    def _wait(self, timeout: float | None) -> float | None:
+    def _wait(self, what: str, timeout: float | None) -> float | None:
         """Wait until it is done, or for so long. What is left of the time, for who knows better."""
         if self.done():
             return timeout
         if timeout is not None:
             timeout = seconds(timeout, "the result of a Pool's job: timeout")
-        landed = self._landed
-        if landed is None:
-            landed = Chan[None]()
-            self.add_done_callback(partial(_close, landed))
-            self._landed = landed  # now that it is sure to be closed
+        landed = self._landing()
         # Jobs of the same pool may wait for it.
         with self.workers.aside():
             try:
@@ -193,8 +229,51 @@ class PoolFuture(Future[_T]):
             except TimeoutError:
                 return 0
             except BlockingError:
-                return timeout  # the standard library's futures may block an event loop
+                raise BlockingError(
+                    f"{what}() of a job of a Pool would stop the running event loop, as the job is"
+                    " not over: use `await future` there"
+                ) from None
         return timeout
+
+    def _landing(self) -> Chan[None]:
+        """What is closed when it is done."""
+        landed = self._landed
+        if landed is None:
+            landed = Chan[None]()
+            self.add_done_callback(partial(_close, landed))
+            self._landed = landed  # now that it is sure to be closed
+        return landed
+
+
+def awaitable(future: Future[_T], workers: Borrowed) -> PoolFuture[_T]:
+    """The very future that another executor made; only, it can be awaited.
+
+    A second one that follows it would be a different one to the executor's own `wait`, `cancel`
+    and `running`.
+    """
+    ours = isinstance(future, PoolFuture)
+    if not ours and isinstance(future, Future):  # pyright: ignore[reportUnnecessaryIsInstance]
+        future.workers = workers  # type: ignore[attr-defined]
+        future.__class__ = _kind(type(future))
+    return cast("PoolFuture[_T]", future)
+
+
+#: The class of such futures, for each class of futures.
+_kinds: dict[type[Any], type[PoolFuture[Any]]] = {Future: PoolFuture}
+
+
+def _kind(kind: type[Any]) -> type[PoolFuture[Any]]:
+    """It has no data of its own, so an object can change to it."""
+    found = _kinds.get(kind)
+    if found is None:
+        found = _kinds[kind] = type(kind.__name__, (PoolFuture, kind), {})
+    return found
+
+
+def _is_cancellation(error: BaseException) -> bool:
+    """Whether asyncio threw it in. Who has not imported asyncio is not cancelled by it."""
+    exceptions = sys.modules.get("asyncio.exceptions")
+    return isinstance(error, getattr(exceptions, "CancelledError", ()))
 
 
 def _close(landed: Chan[None], _: object) -> None:

@@ -265,6 +265,11 @@ class Results(chain[_T]):
         self._course.close()
         self._walk.close()
 
+    def __aiter__(self) -> Never:
+        raise TypeError(
+            "pool.map() is for plain functions: write `async for value in pool.amap(fn, values)`"
+        )
+
     def __bool__(self) -> bool:
         return True
 
@@ -311,8 +316,9 @@ class AsyncResults(AsyncIterator[_T]):
                     course.going_to_wait()
                     course.feed()
                 waiting = True
-                landed = await course.landed.arecv_many(course.most)
-                waiting = False
+                with course.workers.aside():
+                    landed = await course.landed.arecv_many(course.most)
+                    waiting = False
                 course.store(landed)
             _, error, value = course.ready.popleft()
             course.out -= 1
@@ -337,6 +343,12 @@ class AsyncResults(AsyncIterator[_T]):
         self._course.close()
 
     __del__ = _let_go
+
+    def __iter__(self) -> Never:
+        raise TypeError(
+            "pool.amap() is for async code: write `async for` there, and in a plain function `for"
+            " value in pool.map(fn, values)`"
+        )
 
     def __bool__(self) -> bool:
         return True

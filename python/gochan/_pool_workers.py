@@ -26,6 +26,7 @@ import weakref
 from collections import deque
 from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextvars import ContextVar
 from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, cast
@@ -54,6 +55,27 @@ class _Here(threading.local):
 _here = _Here()
 
 
+class Taken:
+    """The slot of an `async def` job, which belongs to the goroutines that it starts as well.
+
+    A job may wait for them, in a way that is not seen here, while they wait for the pool. So while
+    one of them does, another job takes the slot.
+    """
+
+    __slots__ = ("over", "waiting", "workers")
+
+    def __init__(self, workers: Workers) -> None:
+        self.workers = workers
+        #: How many wait. The slot is given away unless there are none.
+        self.waiting = 0
+        #: The job has ended: the slot is no longer its.
+        self.over = False
+
+
+#: An async job moves between threads, so a thread does not tell whose it is.
+_taken: ContextVar[Taken | None] = ContextVar("gochan._pool_workers._taken", default=None)
+
+
 class Workers:
     """Runs jobs, so many at a time."""
 
@@ -71,6 +93,8 @@ class Workers:
         # A map stands in it once, for all its calls that wait.
         self._jobs: deque[Job | Course[Any]] = deque()
         self._free = size
+        #: How many jobs have stepped aside: they have no slot, and are not over.
+        self._out = 0
         self._called = False
         self._closed = False
         #: Whether the end of the program does not wait for it.
@@ -146,31 +170,66 @@ class Workers:
 
     def is_idle(self) -> bool:
         with self._lock:
-            return self._free == self.size and not self._jobs
+            return self._free == self.size and not self._jobs and not self._out
 
     def is_here(self) -> bool:
         """Whether this thread is one of its workers."""
         return _here.workers is self
 
+    def is_job(self) -> bool:
+        """Whether a job of its asks, of whatever kind."""
+        return _here.workers is self or self._taken() is not None
+
     def aside(self) -> AbstractContextManager[None]:
-        """For a worker that waits for jobs of its own pool: another one takes its place.
+        """For a job that waits for jobs of its own pool: another one takes its place.
 
         Otherwise jobs that wait for jobs would wait for ever once they are as many as the workers.
         """
-        return self._aside() if _here.workers is self else _NOT_HERE
+        if _here.workers is self:
+            return self._aside()
+        taken = self._taken()
+        return _NOT_HERE if taken is None else self._all_aside(taken)
+
+    def _taken(self) -> Taken | None:
+        """The slot of the async job that this is part of, if it is one of this pool."""
+        taken = _taken.get()
+        return taken if taken is not None and taken.workers is self and not taken.over else None
 
     @contextmanager
     def _aside(self) -> Generator[None]:
-        with self._lock:
-            self._free += 1
-            with suppress(RuntimeError):  # no thread to be had: it waits without
-                self._call_for_jobs()
+        self._step_aside()
         try:
             yield
         finally:
-            # At once, also if there is none: who is one too many ends after its job.
+            self._step_back()
+
+    def _step_aside(self) -> None:
+        with self._lock:
+            self._free += 1
+            self._out += 1
+            with suppress(RuntimeError):  # no thread to be had: it waits without
+                self._call_for_jobs()
+
+    def _step_back(self) -> None:
+        """At once, also if no slot is free: who is one too many ends after its job."""
+        with self._lock:
+            self._free -= 1
+            self._out -= 1
+
+    @contextmanager
+    def _all_aside(self, taken: Taken) -> Generator[None]:
+        """As `_aside`, while at least one of those waits who share the slot."""
+        with self._lock:
+            taken.waiting += 1
+            if taken.waiting == 1 and not taken.over:
+                self._step_aside()
+        try:
+            yield
+        finally:
             with self._lock:
-                self._free -= 1
+                taken.waiting -= 1
+                if taken.waiting == 0 and not taken.over:
+                    self._step_back()
 
     def try_put(self, job: Call) -> bool:
         """Have it run, if there is a place for it."""
@@ -206,7 +265,7 @@ class Workers:
 
     def _rest(self) -> None:
         """If nothing is going on: that is the end, or a pause."""
-        if self._jobs or self._free < self.size or self._called:
+        if self._jobs or self._free < self.size or self._out or self._called:
             return
         _busy.discard(self)
         if self._closed and not self.ended.closed:
@@ -316,6 +375,8 @@ class Workers:
         return True
 
     async def _drive(self, job: Job, rest: Coroutine[Any, Any, Any]) -> None:
+        taken = Taken(self)
+        _taken.set(taken)  # in the goroutine's own context
         try:
             value = await rest
         except GoExit:
@@ -326,8 +387,15 @@ class Workers:
         else:
             job.finish(value)
         finally:
+            self._give_up(taken)
+            del self, job, rest, taken
+
+    def _give_up(self, taken: Taken) -> None:
+        with self._lock:
+            if taken.waiting:
+                self._step_back()
+            taken.over = True
             self._give_slot()
-            del self, job, rest
 
     # ------------------------------------------------------------------ fork
 
@@ -336,6 +404,7 @@ class Workers:
         self._lock = threading.RLock()
         self._jobs.clear()
         self._free = self.size
+        self._out = 0
         self._called = False
         self.room = Room(self.capacity, self._lock)
 

@@ -54,7 +54,7 @@ from types import CoroutineType, FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from gochan._gochan import Chan, Group, RecvChan, SendChan, aselect, go, goexit, sending
-from gochan._kinds import is_async
+from gochan._kinds import check_function, is_async
 from gochan._numbers import count, seconds
 from gochan.errors import Canceled, ChanClosed
 
@@ -291,7 +291,8 @@ def merge(*chs: RecvChan[_A]) -> RecvChan[_A]:
         TypeError: One of them is no channel to receive from.
     """
     for ch in chs:
-        _check_input("merge()", ch)
+        several = isinstance(ch, list | tuple | set)
+        _check_input("merge()", ch, ": write merge(*channels)" if several else "")
     out = Chan[_A]()
     if not chs:
         out.close()
@@ -621,12 +622,11 @@ def _name(fn: object) -> str:
     return name.rpartition("<locals>.")[2] if isinstance(name, str) else type(fn).__name__
 
 
-def _check_input(what: str, ch: object) -> None:
+def _check_input(what: str, ch: object, advice: str = "") -> None:
     if not isinstance(ch, RecvChan):
-        raise TypeError(f"{what} needs a channel to receive from, not {type(ch).__name__}")
+        raise TypeError(f"{what} needs a channel to receive from, not {type(ch).__name__}{advice}")
 
 
 def _check_stage(what: str, ch: object, fn: Any) -> None:
     _check_input(what, ch)
-    if not callable(fn):
-        raise TypeError(f"{what} needs a function to call, not {type(fn).__name__}")
+    check_function(what, fn)

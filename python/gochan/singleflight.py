@@ -32,6 +32,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
 from gochan._gochan import Chan, go
+from gochan._kinds import check_function
 from gochan.errors import BlockingError, WouldBlock
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Flight:
             RuntimeError: ``fn`` called it for its own key: it would wait for itself for ever.
             Exception: What the function raised, whoever's it was.
         """
-        _check_function("Flight.do()", fn)
+        check_function("Flight.do()", fn)
         mine = call = _Call()
         try:
             while (call := self._board(key, mine)) is not mine:
@@ -144,7 +145,7 @@ class Flight:
             TypeError: ``key`` is not hashable, or ``fn`` cannot be called.
             Exception: What the function raised, whoever's it was.
         """
-        _check_function("Flight.ado()", fn)
+        check_function("Flight.ado()", fn)
         hash(key)
         return self._ado(key, fn)
 
@@ -185,7 +186,7 @@ class Flight:
         Raises:
             TypeError: ``key`` is not hashable, or ``fn`` cannot be called.
         """
-        _check_function("Flight.do_chan()", fn)
+        check_function("Flight.do_chan()", fn)
         taker = Chan[Result](1)
         self._take(key, fn, taker)
         return taker.receiver
@@ -340,8 +341,3 @@ class _Call:
 def _below(error: Exception) -> TracebackType | None:
     """Its traceback without the frame that caught it."""
     return error.__traceback__ and error.__traceback__.tb_next
-
-
-def _check_function(what: str, fn: Any) -> None:
-    if not callable(fn):
-        raise TypeError(f"{what} needs a function to call, not {type(fn).__name__}")

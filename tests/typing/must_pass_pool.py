@@ -1,14 +1,14 @@
 """What a typed program may write with gochan.Pool."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed, wait
 from datetime import timedelta
 from functools import partial
 from typing import assert_type
 
 import gochan
-from gochan import Pool
+from gochan import Pool, PoolFuture
 
 
 def area(width: int, height: int = 1) -> float:
@@ -34,15 +34,18 @@ def pools(executor: Executor) -> None:
 
 
 def jobs(pool: Pool) -> None:
-    assert_type(pool.submit(area, 3), Future[float])
-    assert_type(pool.submit(area, 3, height=4), Future[float])
-    assert_type(pool.submit(partial(area, 3)), Future[float])
-    assert_type(pool.submit(fetch, "a", retries=1), Future[bytes])
+    assert_type(pool.submit(area, 3), PoolFuture[float])
+    assert_type(pool.submit(area, 3, height=4), PoolFuture[float])
+    assert_type(pool.submit(partial(area, 3)), PoolFuture[float])
+    assert_type(pool.submit(fetch, "a", retries=1), PoolFuture[bytes])
     assert_type(pool.submit(lambda: 3).result(), int)
     futures = [pool.submit(area, n) for n in range(3)]
     wait(futures)
     for future in as_completed(futures):
         assert_type(future.result(), float)
+    a_future: Future[float] = futures[0]
+    an_awaitable: Awaitable[float] = futures[0]
+    print(a_future, an_awaitable)
 
 
 def maps(pool: Pool) -> None:
@@ -56,11 +59,14 @@ def maps(pool: Pool) -> None:
 
 async def async_jobs(pool: Pool) -> None:
     future = await pool.asubmit(area, 3)
-    assert_type(future, Future[float])
-    assert_type(await pool.asubmit(fetch, "a", retries=1), Future[bytes])
+    assert_type(future, PoolFuture[float])
+    assert_type(await pool.asubmit(fetch, "a", retries=1), PoolFuture[bytes])
+    assert_type(await future, float)
+    assert_type(await pool.submit(fetch, "a"), bytes)
+    assert_type(await asyncio.wait_for(future, 1), float)
     assert_type(await asyncio.wrap_future(future), float)
     task = asyncio.create_task(pool.asubmit(area, 3))
-    assert_type(await task, Future[float])
+    assert_type(await task, PoolFuture[float])
     assert_type(pool.amap(area, [1], [2], ordered=False, buffersize=3), AsyncIterator[float])
     async for page in pool.amap(fetch, ["a"]):
         assert_type(page, bytes)

@@ -289,7 +289,7 @@ impl Signal {
     /// Before any effect: what is not locked can not be unlocked (D4).
     fn check(&self, py: Python<'_>) -> PyResult<()> {
         if matches!(self.stage, Stage::New) && !self.hold().is_locked() {
-            return Err(mutex::not_locked(
+            return Err(mutex::cond_not_locked(
                 self.cond.get().mutex().bind(py),
                 mutex::Face::Own,
             ));

@@ -44,8 +44,12 @@ pub fn wait_after_attempt(py: Python<'_>, mut operation: Operation, limit: Limit
     if limit.is_now() {
         return expired(py, &mut operation, limit);
     }
-    current::refuse_while_closing(|| operation.title(py, operation.names().0))?;
-    host::refuse_in_event_loop(py, &operation)?;
+    let refused = current::refuse_while_closing(|| operation.title(py, operation.names().0))
+        .and_then(|()| host::refuse_in_event_loop(py, &operation));
+    if let Err(error) = refused {
+        // A group whose `with` block is left ends all the same.
+        operation.interrupted(py, error)?;
+    }
     let deadline = match limit {
         Limit::After(span) => Some(Monotonic.now().saturating_add(span)),
         Limit::Now | Limit::Never => None,

@@ -18,6 +18,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass_init::PyClassInitializer;
 use pyo3::sync::PyOnceLock;
+use pyo3::types::PyInt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -79,6 +80,12 @@ pub fn of_group<'py>(
     let who = "Group()";
     match parent {
         Some(parent) => {
+            if parent.is_instance_of::<PyInt>() {
+                return Err(PyTypeError::new_err(format!(
+                    "{who}: the context must be a Context, not {}; a limit is given by name, Group(limit=8)",
+                    text::type_name(parent)
+                )));
+            }
             parents::check(parent, who)?;
             child(parent, None, None, who)
         }

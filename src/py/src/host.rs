@@ -104,7 +104,7 @@ fn has_note_of_loop(_py: Python<'_>) -> PyResult<bool> {
 }
 
 /// Whether this thread runs a trio loop.
-fn in_trio(py: Python<'_>) -> PyResult<bool> {
+pub fn in_trio(py: Python<'_>) -> PyResult<bool> {
     let (Some(_), Some(sniffio)) = (imported(py, "trio")?, imported(py, "sniffio")?) else {
         return Ok(false);
     };
@@ -154,12 +154,18 @@ pub fn refuse_in_event_loop(py: Python<'_>, operation: &Operation) -> PyResult<(
         return Ok(());
     };
     let (blocking, _) = operation.names();
-    let (title, advice) = (operation.title(py, blocking), operation.advice());
+    let title = operation.title(py, blocking);
+    let advice = if host == "trio" {
+        // What the awaitable twin says there is that it cannot wait either.
+        "call it in another thread (gochan.go, trio.to_thread.run_sync)".into()
+    } else {
+        format!(
+            "write `{}`, or call it in another thread (gochan.go)",
+            operation.advice()
+        )
+    };
     Err(error::blocking(
         py,
-        format!(
-            "{title} would block the running {host} event loop of this thread: \
-             write `{advice}`, or call it in another thread (gochan.go)"
-        ),
+        format!("{title} would block the running {host} event loop of this thread: {advice}"),
     ))
 }

@@ -39,6 +39,14 @@ fn pair(py: Python<'_>, value: Option<Value>) -> PyResult<Bound<'_, PyTuple>> {
 }
 
 impl Map {
+    fn describe(slf: &Bound<'_, Self>) -> String {
+        format!(
+            "<gochan.Map at {:#x} len={}>",
+            slf.as_ptr().addr(),
+            slf.get().__len__()
+        )
+    }
+
     /// Finds `key`, and does with it what is to be done, under the lock and in one instant: `effect` gets the number of its stay, or
     /// `None` if it is not there. What it takes out it returns, to be dropped after the unlock.
     fn at<R>(
@@ -238,11 +246,7 @@ impl Map {
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> String {
-        format!(
-            "<gochan.Map at {:#x} len={}>",
-            slf.as_ptr().addr(),
-            slf.get().__len__()
-        )
+        Self::describe(slf)
     }
 
     #[allow(clippy::unused_self)]
@@ -316,6 +320,16 @@ impl MapIter {
         };
         next.map(|both| PyTuple::new(py, both.map(|value| value.into_bound(py))))
             .transpose()
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let has_more = {
+            let table = self.map.get().table.lock();
+            let next = table.first_from(self.from.load(Ordering::Relaxed));
+            next.is_some_and(|(number, _)| number < self.end)
+        };
+        let where_it_is = if has_more { "under way" } else { "at its end" };
+        format!("<range {where_it_is} over {}>", Map::describe(self.map.bind(py)))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -221,15 +221,32 @@ fn locked(is_locked: bool) -> &'static str {
     if is_locked { "locked" } else { "unlocked" }
 }
 
-/// In Go's words.
 #[cold]
 pub fn not_locked(lock: &Bound<'_, Mutex>, face: Face) -> PyErr {
+    error::unlock(lock.py(), not_locked_text(lock, face))
+}
+
+/// Who waits on a Cond has not asked for an unlock.
+#[cold]
+pub fn cond_not_locked(lock: &Bound<'_, Mutex>, face: Face) -> PyErr {
+    let text = not_locked_text(lock, face);
+    error::unlock(
+        lock.py(),
+        format!(
+            "Cond.wait() needs its lock: write `with cond.lock:` around it, in async code `async with cond.lock:` \
+             around `await cond` ({text})"
+        ),
+    )
+}
+
+/// In Go's words.
+fn not_locked_text(lock: &Bound<'_, Mutex>, face: Face) -> String {
     let what = match lock.get().hold(face) {
         Hold::Plain(_) => "unlock of unlocked Mutex",
         Hold::Writes(_) => "Unlock of unlocked RWMutex",
         Hold::Reads(_) => "RUnlock of unlocked RWMutex",
     };
-    error::unlock(lock.py(), format!("{what}: {}", Mutex::describe(lock)))
+    format!("{what}: {}", Mutex::describe(lock))
 }
 
 #[pymethods]

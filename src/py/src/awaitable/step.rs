@@ -310,9 +310,15 @@ fn park_task(
 ) -> PyResult<Result<Py<PyAny>, Py<AioWaiter>>> {
     let (_, name) = operation.names();
     let Some(event_loop) = host::running_loop(py)? else {
+        let advice = if host::in_trio(py)? {
+            "gochan cannot wait in a trio loop; use the blocking form in another thread (gochan.go, \
+             trio.to_thread.run_sync)"
+        } else {
+            "this is no goroutine, and no asyncio event loop runs in this thread; await it in an `async def` \
+             goroutine or a task, or use the blocking form"
+        };
         return Err(PyRuntimeError::new_err(format!(
-            "{} has to wait, but nothing here can: this is no goroutine, and no asyncio event loop runs in this \
-             thread; await it in an `async def` goroutine or a task, or use the blocking form",
+            "{} has to wait, but nothing here can: {advice}",
             operation.title(py, name)
         )));
     };
