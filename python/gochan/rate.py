@@ -29,7 +29,7 @@ import threading
 import time
 
 from gochan._gochan import Mutex, asleep, sleep
-from gochan._kinds import is_async
+from gochan._kinds import check_function, is_async
 from gochan._numbers import count, real, seconds
 from gochan.errors import BlockingError, DeadlineExceeded
 
@@ -452,7 +452,7 @@ class Sometimes:
             BlockingError: Another call runs, and it would stop a running event loop;
                 ``await sometimes.ado(fn)``.
         """
-        _function("Sometimes.do()", fn)
+        check_function("Sometimes.do()", fn)
         if is_async(fn):
             raise TypeError("Sometimes.do() needs a plain function: `await sometimes.ado(fn)`")
         if self._thread == threading.get_ident():
@@ -487,7 +487,7 @@ class Sometimes:
 
         It must not await the same one: it would wait for itself for ever.
         """
-        _function("Sometimes.ado()", fn)
+        check_function("Sometimes.ado()", fn)
         return self._ado(fn)
 
     async def _ado(self, fn: Callable[[], Any]) -> bool:
@@ -562,11 +562,6 @@ def _asked(what: str, n: int, timeout: float | timedelta | None) -> tuple[int, i
     if timeout is None:
         return n, _FOREVER
     return n, max(0, _nanoseconds(seconds(timeout, f"{what}: timeout")))
-
-
-def _function(what: str, fn: object) -> None:
-    if not callable(fn):
-        raise TypeError(f"{what} needs a function to call, not {type(fn).__name__}")
 
 
 def _rate(what: str, rate: float) -> float:
