@@ -564,7 +564,8 @@ def _asked(what: str, n: int, timeout: float | timedelta | None) -> tuple[int, i
     return n, max(0, _nanoseconds(seconds(timeout, f"{what}: timeout")))
 
 
-def _function(what: str, fn: object) -> None:
+# Not `object`: of that `callable` makes mypy a class of the module's, which stubtest then misses.
+def _function(what: str, fn: Any) -> None:
     if not callable(fn):
         raise TypeError(f"{what} needs a function to call, not {type(fn).__name__}")
 
