@@ -159,7 +159,7 @@ def test_nonblock_recv_race() -> None:
 
 
 async def test_multi_consumer(host: Host, peer: Host, capacity: int) -> None:
-    """TestMultiConsumer: many workers between two queues, and the sum is right."""
+    """RT70, TestMultiConsumer: many workers between two queues, and the sum is right."""
     primes = [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71]
     workers, items = 12, 1500
     work: Chan[int] = Chan(capacity)

@@ -28,6 +28,15 @@ def test_get_and_put() -> None:
     assert [pool.get(), pool.get(), pool.get()] == ["b", "a", None]
 
 
+def test_collections_take_nothing() -> None:
+    """P2, PY13: Go's TestPool sees them gone after the second one; here they stay."""
+    pool, thing = ObjectPool[Thing](), Thing()
+    pool.put(thing)
+    for _ in range(3):
+        gc.collect()
+    assert pool.get() is thing
+
+
 def test_new() -> None:
     """Go's TestPoolNew."""
     made = 0

@@ -1,6 +1,7 @@
 """Pool is an executor of the standard library: submit, futures, errors, shutdown, being dropped.
 
 What its workers have besides: contextvars, async functions, jobs that wait for jobs, any run().
+With test_pool_map and test_pool_ending also what RT71 lists of Go's conc, where it is for Python.
 """
 
 from __future__ import annotations

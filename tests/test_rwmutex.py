@@ -39,6 +39,23 @@ def test_truth_table() -> None:
     rw.unlock()
 
 
+def test_writers_show_one_reason_to_wait() -> None:
+    """M14: Go tells who waits for readers from who waits for another writer; here both lock()."""
+    rw = RWMutex()
+    rw.rlock()
+
+    def write() -> None:
+        with rw:
+            pass
+
+    writers = [go(write), go(write)]
+    wait_waiting(*writers)
+    assert all("in RWMutex.lock() on" in repr(g) for g in writers)
+    rw.runlock()
+    for g in writers:
+        g.result(PATIENCE)
+
+
 def test_a_pending_writer_refuses_readers() -> None:
     """M9, M11"""
     rw = RWMutex()
