@@ -23,10 +23,11 @@ def is_async(fn: Any) -> bool:
 def check_function(what: str, fn: Any) -> None:
     """Refuses what cannot be called, which is mostly what a call has returned."""
     if not callable(fn):
+        kind = type(fn).__name__
         if isinstance(fn, CoroutineType):
             # As `go()` does: else Python warns besides that it was never awaited.
             fn.close()
         raise TypeError(
-            f"{what} needs a function to call, not {type(fn).__name__}: pass the function itself,"
+            f"{what} needs a function to call, not {kind}: pass the function itself,"
             " not the result of a call"
         )

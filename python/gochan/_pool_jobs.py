@@ -100,7 +100,7 @@ class Call(Job):
         future: PoolFuture[Any] = PoolFuture()
         future._condition.__class__ = _Condition  # pyright: ignore[reportPrivateUsage]
         self.future = future
-        future.workers = workers
+        future._workers = workers  # pyright: ignore[reportPrivateUsage]
 
     def try_put(self) -> bool:
         """Take a place in the room, and run; False if there is none."""
@@ -180,7 +180,7 @@ class PoolFuture(Future[_T]):
     __module__ = "gochan"
 
     #: Whose job it is. Other executors do not set it until they have handed it over.
-    workers: Workers | Borrowed
+    _workers: Workers | Borrowed
     _condition: Condition  # typeshed does not say
     _landed: Chan[None] | None = None
 
@@ -191,7 +191,7 @@ class PoolFuture(Future[_T]):
     async def _outcome(self) -> _T:
         try:
             if not self.done():
-                with self.workers.aside():
+                with self._workers.aside():
                     await self._landing().arecv_ok()
             return super().result()
         except BaseException as error:
@@ -223,7 +223,7 @@ class PoolFuture(Future[_T]):
             timeout = seconds(timeout, "the result of a Pool's job: timeout")
         landed = self._landing()
         # Jobs of the same pool may wait for it.
-        with self.workers.aside():
+        with self._workers.aside():
             try:
                 landed.recv_ok(timeout=timeout)
             except TimeoutError:
@@ -253,7 +253,7 @@ def awaitable(future: Future[_T], workers: Borrowed) -> PoolFuture[_T]:
     """
     ours = isinstance(future, PoolFuture)
     if not ours and isinstance(future, Future):  # pyright: ignore[reportUnnecessaryIsInstance]
-        future.workers = workers  # type: ignore[attr-defined]
+        future._workers = workers  # type: ignore[attr-defined]
         future.__class__ = _kind(type(future))
     return cast("PoolFuture[_T]", future)
 
