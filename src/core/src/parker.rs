@@ -11,7 +11,8 @@
 //! going to sleep for that costs a wake-up of an idle core, which is 30-60 us on the machines we measured.
 //! So [`Parker::poll`] looks a few times before the sleep, and yields the processor in between, so that a
 //! peer that shares the core gets on with it. It learns: a thread whose polls are in vain polls less and
-//! less. At most as many threads poll as there are cores.
+//! less, and hardly any more where a yield cost it the core for long, because other programs want it: who sleeps is
+//! given the core as soon as it is woken, who yields comes last. At most as many threads poll as there are cores.
 //!
 //! On Linux this is a bare futex, because it returns when a signal arrives ([`Woken::Interrupted`]):
 //! that is what makes Ctrl-C work at once in a blocked main thread. std's and `parking_lot`'s own
@@ -52,21 +53,57 @@ mod poll {
     /// ... this many parks go without, and twice as many each time up to this.
     const FIRST_REST: u32 = 8;
     const LONGEST_REST: u32 = 1024;
+    /// After a yield that took too long, at least so many.
+    const REST_OF_THE_BUSY: u32 = 256;
+
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(super) enum Look {
+        /// The token was there, and was taken.
+        Came,
+        /// The same, but others had the core meanwhile: perhaps long after it came.
+        CameLate,
+        Vain,
+    }
 
     /// Threads that poll now.
     static POLLING: AtomicUsize = AtomicUsize::new(0);
 
     #[derive(Debug, Clone, Copy)]
-    struct Habit {
+    pub(super) struct Habit {
         lives: u32,
         /// Parks to go without polling.
-        resting: u32,
+        pub(super) resting: u32,
         next_rest: u32,
+    }
+
+    impl Habit {
+        pub(super) const NEW: Self = Self {
+            lives: LIVES,
+            resting: 0,
+            next_rest: FIRST_REST,
+        };
+
+        pub(super) fn learn(&mut self, found: Look) {
+            match found {
+                Look::Came => {
+                    self.lives = LIVES;
+                    self.next_rest = (self.next_rest / 2).max(FIRST_REST);
+                }
+                Look::CameLate => self.rest(REST_OF_THE_BUSY),
+                Look::Vain if self.lives > 1 => self.lives -= 1,
+                Look::Vain => self.rest(FIRST_REST),
+            }
+        }
+
+        fn rest(&mut self, at_least: u32) {
+            self.resting = self.next_rest.max(at_least);
+            self.next_rest = (self.resting * 2).min(LONGEST_REST);
+        }
     }
 
     thread_local! {
         static HABIT: Cell<Habit> =
-            const { Cell::new(Habit { lives: LIVES, resting: 0, next_rest: FIRST_REST }) };
+            const { Cell::new(Habit::NEW) };
     }
 
     /// A plain atomic, found out by everybody who comes first: a lock around it, held by a thread at the
@@ -99,29 +136,18 @@ mod poll {
                 POLLING.fetch_sub(1, Ordering::Relaxed);
                 return false;
             }
-            let came = self.look();
+            let found = self.look();
             POLLING.fetch_sub(1, Ordering::Relaxed);
-            if came {
-                habit = Habit {
-                    lives: LIVES,
-                    resting: 0,
-                    next_rest: FIRST_REST,
-                };
-            } else if habit.lives > 1 {
-                habit.lives -= 1;
-            } else {
-                habit.resting = habit.next_rest;
-                habit.next_rest = (habit.next_rest * 2).min(LONGEST_REST);
-            }
+            habit.learn(found);
             HABIT.set(habit);
-            came
+            found != Look::Vain
         }
 
         /// The looking alone, whatever the habit and the machine.
-        pub(super) fn look(&self) -> bool {
+        pub(super) fn look(&self) -> Look {
             for _ in 0..SHORT_LOOKS {
                 if self.take_token() {
-                    return true;
+                    return Look::Came;
                 }
                 std::hint::spin_loop();
             }
@@ -129,14 +155,16 @@ mod poll {
             let mut before = start;
             loop {
                 std::thread::yield_now();
-                if self.take_token() {
-                    return true;
-                }
+                let came = self.take_token();
                 let now = Instant::now();
-                if now - before > TOO_LONG || now - start > LONG_LOOK {
-                    return false;
+                let was_away = now - before > TOO_LONG;
+                match (came, was_away) {
+                    (true, true) => return Look::CameLate,
+                    (true, false) => return Look::Came,
+                    (false, true) => return Look::Vain,
+                    (false, false) if now - start > LONG_LOOK => return Look::Vain,
+                    (false, false) => before = now,
                 }
-                before = now;
             }
         }
     }
@@ -281,6 +309,7 @@ mod imp {
 
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
+    use super::poll::{Habit, Look};
     use super::*;
     use crate::clock::{Clock, Monotonic};
     use std::sync::Arc;
@@ -303,10 +332,31 @@ mod tests {
     #[test]
     fn polling_finds_a_token_and_takes_it_once() {
         let parker = Parker::new();
-        assert!(!parker.look());
+        assert_eq!(parker.look(), Look::Vain);
         parker.unpark();
-        assert!(parker.look());
-        assert!(!parker.look());
+        assert_eq!(parker.look(), Look::Came);
+        assert_eq!(parker.look(), Look::Vain);
+    }
+
+    #[test]
+    fn a_thread_learns_when_not_to_poll() {
+        let mut habit = Habit::NEW;
+        habit.learn(Look::Vain);
+        habit.learn(Look::Vain);
+        assert_eq!(habit.resting, 0, "it has some lives");
+        habit.learn(Look::Vain);
+        assert_eq!(habit.resting, 8);
+        // One that came late says that the core is wanted by others.
+        habit.learn(Look::CameLate);
+        assert!(habit.resting >= 256);
+        habit.learn(Look::Vain);
+        assert!((512..=1024).contains(&habit.resting));
+        // In time again: it takes a while until that is forgotten.
+        habit.resting = 0;
+        habit.learn(Look::Came);
+        assert_eq!(habit.resting, 0);
+        habit.learn(Look::CameLate);
+        assert!(habit.resting >= 512);
     }
 
     #[test]
