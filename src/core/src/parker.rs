@@ -70,10 +70,13 @@ mod poll {
 
     #[derive(Debug, Clone, Copy)]
     pub(super) struct Habit {
-        lives: u32,
+        pub(super) lives: u32,
         /// Parks to go without polling.
         pub(super) resting: u32,
+        /// The next rest after vain polls.
         next_rest: u32,
+        /// The last rest after a yield that took too long, halved with each poll that was worth it.
+        busy: u32,
     }
 
     impl Habit {
@@ -81,23 +84,26 @@ mod poll {
             lives: LIVES,
             resting: 0,
             next_rest: FIRST_REST,
+            busy: 0,
         };
 
         pub(super) fn learn(&mut self, found: Look) {
             match found {
                 Look::Came => {
                     self.lives = LIVES;
-                    self.next_rest = (self.next_rest / 2).max(FIRST_REST);
+                    self.next_rest = FIRST_REST;
+                    self.busy /= 2;
                 }
-                Look::CameLate => self.rest(REST_OF_THE_BUSY),
+                Look::CameLate => {
+                    self.busy = (self.busy * 2).clamp(REST_OF_THE_BUSY, LONGEST_REST);
+                    self.resting = self.busy;
+                }
                 Look::Vain if self.lives > 1 => self.lives -= 1,
-                Look::Vain => self.rest(FIRST_REST),
+                Look::Vain => {
+                    self.resting = self.next_rest;
+                    self.next_rest = (self.next_rest * 2).min(LONGEST_REST);
+                }
             }
-        }
-
-        fn rest(&mut self, at_least: u32) {
-            self.resting = self.next_rest.max(at_least);
-            self.next_rest = (self.resting * 2).min(LONGEST_REST);
         }
     }
 
@@ -348,15 +354,15 @@ mod tests {
         assert_eq!(habit.resting, 8);
         // One that came late says that the core is wanted by others.
         habit.learn(Look::CameLate);
-        assert!(habit.resting >= 256);
-        habit.learn(Look::Vain);
-        assert!((512..=1024).contains(&habit.resting));
+        assert_eq!(habit.resting, 256);
+        habit.learn(Look::CameLate);
+        assert_eq!(habit.resting, 512);
         // In time again: it takes a while until that is forgotten.
         habit.resting = 0;
         habit.learn(Look::Came);
-        assert_eq!(habit.resting, 0);
+        assert_eq!((habit.resting, habit.lives), (0, 3));
         habit.learn(Look::CameLate);
-        assert!(habit.resting >= 512);
+        assert_eq!(habit.resting, 512);
     }
 
     #[test]

@@ -50,12 +50,12 @@ pub fn aio<'py>(awaitable: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Awaitable>
             "aio() needs something to await, a coroutine or a future of asyncio, not {kind}"
         )));
     }
-    let operation = Operation::Aio {
+    let call = Call {
         awaitable: Some(awaitable.clone().unbind()),
         task: Task::default(),
         result: Arc::new(ChanCore::new(1)),
     };
-    Awaitable::new(py, operation, Limit::Never)
+    Awaitable::new(py, Operation::Aio(Box::new(call)), Limit::Never)
 }
 
 /// The loop, which runs in a thread of its own. Made at the first use; a forked child makes its own.
@@ -110,6 +110,15 @@ pub fn after_fork_in_child() {
 pub fn refuse() -> PyResult<()> {
     exit::refuse("aio()")?;
     current::refuse_while_closing(|| "aio() on gochan's asyncio loop".into())
+}
+
+/// One `aio()`, as whoever waits for it has it.
+#[derive(Debug)]
+pub struct Call {
+    /// Until it is started.
+    pub awaitable: Option<Py<PyAny>>,
+    pub task: Task,
+    pub result: Arc<ChanCore>,
 }
 
 /// A task on the loop that has not ended as far as the waiting side knows. Dropped then, the task is cancelled.

@@ -24,7 +24,7 @@ use crate::select::Select;
 use crate::under::{Guard, Under};
 use crate::value::{Ref, Value};
 use crate::wait_group::WaitGroup;
-use crate::wake::{ChanCore, ValueWaiter, Waker};
+use crate::wake::{ValueWaiter, Waker};
 use gochan_core::Outcome;
 use gochan_core::channel::{RecvStart, SendStart};
 use gochan_core::error::TrySendError;
@@ -72,11 +72,7 @@ pub enum Operation {
         result: Option<Py<PyAny>>,
     },
     /// `aio()`: an awaitable of asyncio, until it is started; then its result comes.
-    Aio {
-        awaitable: Option<Py<PyAny>>,
-        task: aio::Task,
-        result: Arc<ChanCore>,
-    },
+    Aio(Box<aio::Call>),
     /// One of several sends and receives.
     Select(Box<Select>),
     /// Another one, with a context that ends it too.
@@ -156,21 +152,17 @@ impl Operation {
             Self::Group(step) => step.attempt(py),
             Self::Select(select) => select.attempt(py),
             Self::Under(under) => under.attempt(py),
-            Self::Aio {
-                awaitable,
-                task,
-                result,
-            } => {
-                if let Some(awaitable) = awaitable.take() {
+            Self::Aio(call) => {
+                if let Some(awaitable) = call.awaitable.take() {
                     if let Err(refused) = aio::refuse() {
                         // It would warn that nobody awaited it.
                         drop(awaitable.call_method0(py, "close"));
                         return Err(refused);
                     }
-                    *task = aio::start(py, awaitable, result)?;
+                    call.task = aio::start(py, awaitable, &call.result)?;
                 }
-                match result.try_recv() {
-                    Ok(pair) => task.finish(py, pair).map(Some),
+                match call.result.try_recv() {
+                    Ok(pair) => call.task.finish(py, pair).map(Some),
                     Err(_) => Ok(None),
                 }
             }
@@ -217,7 +209,7 @@ impl Operation {
             Self::Recv { chan, .. } => Queue::Receiver(Arc::clone(chan.get().core())),
             Self::Wait { group } => Queue::Group(Arc::clone(group.get().core())),
             Self::Ask { goroutine, .. } => Queue::Receiver(goroutine.get().ended()),
-            Self::Aio { result, .. } => Queue::Receiver(Arc::clone(result)),
+            Self::Aio(call) => Queue::Receiver(Arc::clone(&call.result)),
             Self::Acquire(acquire) => Queue::Held(acquire.held()),
             Self::Group(step) => match step.stays_in() {
                 Some(queue) => queue,
@@ -242,7 +234,7 @@ impl Operation {
             Self::Recv { chan, .. } => fed::forget_receiver(chan.get().core(), ticket),
             Self::Wait { group } => group.get().core().forget(ticket),
             Self::Ask { goroutine, .. } => goroutine.get().ended().forget_receiver(ticket),
-            Self::Aio { result, .. } => result.forget_receiver(ticket),
+            Self::Aio(call) => call.result.forget_receiver(ticket),
             Self::Close { .. } | Self::Ready { .. } | Self::Sleep(_) | Self::Yield => {}
         }
     }
@@ -305,8 +297,8 @@ impl Operation {
                     answer(goroutine.bind(py), *ask).map(Queued::Not)
                 }
             },
-            Self::Aio { task, result, .. } => match result.recv_or_park_with(|| waker(0)) {
-                RecvStart::Received(pair) => task.finish(py, pair).map(Queued::Not),
+            Self::Aio(call) => match call.result.recv_or_park_with(|| waker(0)) {
+                RecvStart::Received(pair) => call.task.finish(py, pair).map(Queued::Not),
                 RecvStart::Parked(ticket) => Ok(Queued::In(ticket)),
                 RecvStart::Closed => unreachable!("nobody closes it"),
             },
@@ -347,7 +339,7 @@ impl Operation {
             }
             (Self::Recv { chan, face }, Outcome::Closed) => face::closed(chan.bind(py), *face),
             (Self::Send { chan, .. }, Outcome::Closed) => Err(face::send_on_closed(chan.bind(py))),
-            (Self::Aio { task, .. }, Outcome::Received(pair, _)) => task.finish(py, pair),
+            (Self::Aio(call), Outcome::Received(pair, _)) => call.task.finish(py, pair),
             (Self::Ask { goroutine, ask }, _) => answer(goroutine.bind(py), *ask),
             (_, _) => Ok(py.None()),
         }
@@ -413,7 +405,7 @@ impl Operation {
     /// Nobody waits any more. What is to be dropped for that, which calls Python: the task that `aio()` started ends.
     pub fn abandon(&mut self) -> impl Drop + use<> {
         match self {
-            Self::Aio { task, .. } => std::mem::take(task),
+            Self::Aio(call) => std::mem::take(&mut call.task),
             _ => aio::Task::default(),
         }
     }
@@ -436,9 +428,9 @@ impl Operation {
             Self::Ask { goroutine, .. } => visit.call(goroutine),
             Self::Ready { result } => visit.call(result),
             // The result's channel is not shown: whoever waits there is held by a task of the loop, which completes it.
-            Self::Aio { awaitable, task, .. } => {
-                visit.call(awaitable)?;
-                task.traverse(visit)
+            Self::Aio(call) => {
+                visit.call(&call.awaitable)?;
+                call.task.traverse(visit)
             }
             Self::Sleep(_) | Self::Yield => Ok(()),
             Self::Acquire(acquire) => acquire.traverse(visit),
