@@ -65,6 +65,8 @@ class Child:
             program = [str(file)]
         env = dict(os.environ)
         # Children share the helpers of this directory.
+        # Of another environment that is switched on; IPython would warn of it.
+        env.pop("VIRTUAL_ENV", None)
         env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(TESTS), env.get("PYTHONPATH")]))
         env["PYTHONUNBUFFERED"] = "1"
         self._deadline = time.monotonic() + limit
