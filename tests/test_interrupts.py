@@ -29,6 +29,10 @@ pytestmark = [
     pytest.mark.skipif(sys.gettrace() is not None, reason="it sets the trace function"),
 ]
 
+# So many places at least, for it to be a sweep: 3.12 and later see fewer inside of coroutines, and
+# some depend on who is first.
+MANY = 20
+
 # Those of the standard library that a future's own calls run.
 FUTURES = (str(Path(concurrent.futures.__file__).parent), threading.__file__)
 
@@ -144,7 +148,7 @@ def test_submit_and_result() -> None:
         futures.clear()
         is_at_rest(pool, place)
 
-    assert everywhere(act, check, *FUTURES) > 50
+    assert everywhere(act, check, *FUTURES) > MANY
 
 
 @pytest.mark.parametrize("executor", [None, ThreadPoolExecutor])
@@ -168,7 +172,7 @@ def test_await_a_future(executor: Callable[[int], Executor] | None) -> None:
         workers: Any = pool._workers  # pyright: ignore[reportPrivateUsage]
         wait_until(lambda: workers.is_idle() and not workers.room._held, f"rest, after {place}")
 
-    assert everywhere(lambda: run(main), check) > 50
+    assert everywhere(lambda: run(main), check) > MANY
     if threads:
         threads.shutdown()
 
@@ -181,7 +185,7 @@ def test_map() -> None:
         for _ in pool.map(abs, range(3)):
             break  # and its results are dropped
 
-    assert everywhere(act, lambda place: is_at_rest(pool, place)) > 50
+    assert everywhere(act, lambda place: is_at_rest(pool, place)) > MANY
 
 
 def test_amap() -> None:
@@ -205,7 +209,7 @@ def test_amap() -> None:
         is_at_rest(pool, place)
 
     results = pool.amap(double, [])
-    assert everywhere(lambda: run(main), check) > 50
+    assert everywhere(lambda: run(main), check) > MANY
 
 
 def test_the_end_of_a_pool() -> None:
@@ -224,7 +228,7 @@ def test_the_end_of_a_pool() -> None:
                 assert future.exception(PATIENCE) is None, place
         futures.clear()
 
-    assert everywhere(act, check) > 50
+    assert everywhere(act, check) > MANY
 
 
 def test_a_pool_over_another_executor_comes_to_its_end() -> None:
@@ -243,4 +247,4 @@ def test_a_pool_over_another_executor_comes_to_its_end() -> None:
 
     with ThreadPoolExecutor(2) as threads:
         pool = Pool(2, executor=threads)
-        assert everywhere(act, check) > 50
+        assert everywhere(act, check) > MANY
