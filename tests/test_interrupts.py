@@ -182,8 +182,10 @@ def test_map() -> None:
 
     def act() -> None:
         assert list(pool.map(abs, range(3))) == [0, 1, 2]
-        for _ in pool.map(abs, range(3)):
-            break  # and its results are dropped
+        # Later ones trace also where a generator is closed: no signal comes there.
+        if sys.version_info < (3, 12):
+            for _ in pool.map(abs, range(3)):
+                break  # and its results are dropped
 
     assert everywhere(act, lambda place: is_at_rest(pool, place)) > MANY
 
