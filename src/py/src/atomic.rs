@@ -2,12 +2,12 @@
 //!
 //! All operations are sequentially consistent (A1).
 
-use crate::chan::as_int;
 use crate::gc::visit_value;
 use crate::text;
 use crate::value::Value;
+use crate::whole;
 use gochan_core::lock::{Lock, Rank};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use std::sync::atomic::{AtomicBool as StdBool, AtomicI64, Ordering::SeqCst};
@@ -26,17 +26,11 @@ impl<'py> FromPyObject<'_, 'py> for Word {
     type Error = PyErr;
 
     fn extract(given: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        let Some(int) = as_int(&given)? else {
-            let kind = text::type_name(&given);
-            return Err(PyTypeError::new_err(format!(
-                "AtomicInt needs an int, not {kind}"
-            )));
-        };
-        int.extract::<i64>().map(Self).or_else(|_| {
-            Err(PyValueError::new_err(format!(
-                "AtomicInt holds 64 bits with a sign, which {} does not fit",
-                text::number(&int)?
-            )))
+        let int = whole::int(&given, "AtomicInt needs an int")?;
+        int.extract::<i64>().map(Self).map_err(|_| {
+            whole::unfit(&int, |int| {
+                format!("AtomicInt holds 64 bits with a sign, which {int} does not fit")
+            })
         })
     }
 }

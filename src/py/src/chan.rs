@@ -23,10 +23,10 @@ use crate::operation::Operation;
 use crate::text;
 use crate::value::{Ref, Value};
 use crate::wake::ChanCore;
+use crate::whole;
 use gochan_core::error::{TryRecvError, TrySendError};
 use gochan_core::sys::Arc;
-use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
-use pyo3::ffi;
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::pyclass_init::PyClassInitializer;
@@ -235,40 +235,16 @@ impl<'py> FromPyObject<'_, 'py> for Capacity {
     type Error = PyErr;
 
     fn extract(given: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        let Some(int) = as_int(&given)? else {
-            let kind = text::type_name(&given);
-            return Err(PyTypeError::new_err(format!(
-                "Chan(): capacity must be an int, not {kind}"
-            )));
-        };
+        let int = whole::int(&given, "Chan(): capacity must be an int")?;
         let fits = int
             .extract::<usize>()
             .ok()
             .filter(|&capacity| capacity <= MAX_CAPACITY);
-        fits.map_or_else(
-            || {
-                Err(PyValueError::new_err(format!(
-                    "Chan(): capacity must be between 0 and {MAX_CAPACITY}, not {}",
-                    text::number(&int)?
-                )))
-            },
-            |capacity| Ok(Self(capacity)),
-        )
-    }
-}
-
-/// `operator.index(object)`, or `None` where there is no such thing.
-pub fn as_int<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
-    // SAFETY: attached, a live object.
-    if unsafe { ffi::PyIndex_Check(object.as_ptr()) } == 0 {
-        return Ok(None);
-    }
-    // SAFETY: attached, a live object; a new reference or null with an error.
-    let int = unsafe { Bound::from_owned_ptr_or_err(object.py(), ffi::PyNumber_Index(object.as_ptr())) };
-    match int {
-        // An array has the method, and is no int most of the time.
-        Err(error) if error.is_instance_of::<PyTypeError>(object.py()) => Ok(None),
-        int => int.map(Some),
+        fits.map(Self).ok_or_else(|| {
+            whole::unfit(&int, |int| {
+                format!("Chan(): capacity must be between 0 and {MAX_CAPACITY}, not {int}")
+            })
+        })
     }
 }
 
@@ -599,17 +575,11 @@ impl RecvChan {
 
 /// How many values `recv_many` takes at most.
 fn many(limit: &Bound<'_, PyAny>, operation: &str) -> PyResult<u32> {
-    let Some(int) = as_int(limit)? else {
-        let kind = text::type_name(limit);
-        return Err(PyTypeError::new_err(format!(
-            "{operation}: limit must be an int, not {kind}"
-        )));
-    };
+    let int = whole::int(limit, format_args!("{operation}: limit must be an int"))?;
     if int.lt(1)? {
-        return Err(PyValueError::new_err(format!(
-            "{operation}: limit must be at least 1, not {}",
-            text::number(&int)?
-        )));
+        return Err(whole::unfit(&int, |int| {
+            format!("{operation}: limit must be at least 1, not {int}")
+        }));
     }
     // No list is longer.
     Ok(int.extract::<u32>().unwrap_or(u32::MAX))

@@ -9,7 +9,7 @@ use crate::awaitable::Awaitable;
 use crate::chan::{ChanBase, RecvChan, SendChan};
 use crate::coroutine;
 use crate::face::Face;
-use crate::front;
+use crate::front::{self, front};
 use crate::limit::Limit;
 use crate::operation::Operation;
 use crate::value::{Ref, Value};
@@ -81,14 +81,10 @@ pub fn make(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
     // What `inspect.signature` reads is in place now; what people read has no need of it.
     class.setattr("__doc__", DOC)?;
     CHAN.get_or_init(py, || class.clone().unbind());
-    BEHIND_SEND.get_or_try_init(py, || sends.getattr("send").map(Bound::unbind))?;
-    BEHIND_RECV.get_or_try_init(py, || receives.getattr("recv").map(Bound::unbind))?;
-    front::method(&class, c"send", send, BEHIND_SEND.get(py))?;
-    front::method(&class, c"recv", recv, BEHIND_RECV.get(py))?;
-    BEHIND_ASEND.get_or_try_init(py, || sends.getattr("asend").map(Bound::unbind))?;
-    BEHIND_ARECV.get_or_try_init(py, || receives.getattr("arecv").map(Bound::unbind))?;
-    front::method(&class, c"asend", asend, BEHIND_ASEND.get(py))?;
-    front::method(&class, c"arecv", arecv, BEHIND_ARECV.get(py))?;
+    front::method(&class, c"send", send, &BEHIND_SEND)?;
+    front::method(&class, c"recv", recv, &BEHIND_RECV)?;
+    front::method(&class, c"asend", asend, &BEHIND_ASEND)?;
+    front::method(&class, c"arecv", arecv, &BEHIND_ARECV)?;
     Ok(class)
 }
 
@@ -128,44 +124,67 @@ unsafe fn core_of<'a>(object: *mut ffi::PyObject) -> &'a ChanCore {
     }
 }
 
-unsafe extern "C" fn send(
-    object: *mut ffi::PyObject,
-    arguments: *const *mut ffi::PyObject,
-    count: ffi::Py_ssize_t,
-    names: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    // SAFETY: called as a method of this class, so attached and with live arguments.
-    unsafe {
-        if count == 1 && names.is_null() && !coroutine::some_exit() {
-            match core_of(object).try_send(Value::from_borrowed(*arguments)) {
-                Ok(()) => {
-                    let none = ffi::Py_None();
-                    ffi::Py_INCREF(none);
-                    return none;
-                }
-                // The caller holds another reference, so this drop is only a count.
-                Err(TrySendError::Full(value) | TrySendError::Closed(value)) => drop(value),
-            }
+front!(send, BEHIND_SEND, send_now);
+front!(recv, BEHIND_RECV, recv_now);
+front!(asend, BEHIND_ASEND, send_later);
+front!(arecv, BEHIND_ARECV, recv_later);
+
+/// # Safety
+/// As for [`core_of`].
+#[inline]
+unsafe fn send_now(object: *mut ffi::PyObject, given: &[Bound<'_, PyAny>]) -> Option<*mut ffi::PyObject> {
+    let [value] = given else {
+        return None;
+    };
+    if coroutine::some_exit() {
+        return None;
+    }
+    // SAFETY: the caller's promise.
+    let core = unsafe { core_of(object) };
+    match core.try_send(Value::new(value.clone())) {
+        Ok(()) => Some(value.py().None().into_ptr()),
+        // The caller holds another reference, so this drop is only a count.
+        Err(TrySendError::Full(value) | TrySendError::Closed(value)) => {
+            drop(value);
+            None
         }
-        front::fall_back(&BEHIND_SEND, object, arguments, count, names)
     }
 }
 
-unsafe extern "C" fn recv(
-    object: *mut ffi::PyObject,
-    arguments: *const *mut ffi::PyObject,
-    count: ffi::Py_ssize_t,
-    names: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    // SAFETY: called as a method of this class, so attached and with live arguments.
-    unsafe {
-        if count == 0 && names.is_null() && !coroutine::some_exit() {
-            if let Ok(value) = core_of(object).try_recv() {
-                return value.into_ptr();
-            }
-        }
-        front::fall_back(&BEHIND_RECV, object, arguments, count, names)
+/// # Safety
+/// As for [`core_of`].
+#[inline]
+unsafe fn recv_now(object: *mut ffi::PyObject, given: &[Bound<'_, PyAny>]) -> Option<*mut ffi::PyObject> {
+    if !given.is_empty() || coroutine::some_exit() {
+        return None;
     }
+    // SAFETY: the caller's promise.
+    let value = unsafe { core_of(object) }.try_recv().ok()?;
+    Some(value.into_ptr())
+}
+
+/// # Safety
+/// As for [`core_of`].
+#[inline]
+unsafe fn send_later(object: *mut ffi::PyObject, given: &[Bound<'_, PyAny>]) -> Option<*mut ffi::PyObject> {
+    let [value] = given else {
+        return None;
+    };
+    let value = Some(Value::new(value.clone()));
+    // SAFETY: the caller's promise.
+    Some(unsafe { later(object, |chan| Operation::Send { chan, value }) })
+}
+
+/// # Safety
+/// As for [`core_of`].
+#[inline]
+unsafe fn recv_later(object: *mut ffi::PyObject, given: &[Bound<'_, PyAny>]) -> Option<*mut ffi::PyObject> {
+    if !given.is_empty() {
+        return None;
+    }
+    let face = Face::Value;
+    // SAFETY: the caller's promise.
+    Some(unsafe { later(object, |chan| Operation::Recv { chan, face }) })
 }
 
 /// An awaitable for an operation on the channel behind `self`.
@@ -188,37 +207,5 @@ unsafe fn later(
                 null_mut()
             }
         }
-    }
-}
-
-unsafe extern "C" fn asend(
-    object: *mut ffi::PyObject,
-    arguments: *const *mut ffi::PyObject,
-    count: ffi::Py_ssize_t,
-    names: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    // SAFETY: called as a method of this class, so attached and with live arguments.
-    unsafe {
-        if count == 1 && names.is_null() {
-            let value = Some(Value::from_borrowed(*arguments));
-            return later(object, |chan| Operation::Send { chan, value });
-        }
-        front::fall_back(&BEHIND_ASEND, object, arguments, count, names)
-    }
-}
-
-unsafe extern "C" fn arecv(
-    object: *mut ffi::PyObject,
-    arguments: *const *mut ffi::PyObject,
-    count: ffi::Py_ssize_t,
-    names: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    // SAFETY: called as a method of this class, so attached.
-    unsafe {
-        if count == 0 && names.is_null() {
-            let face = Face::Value;
-            return later(object, |chan| Operation::Recv { chan, face });
-        }
-        front::fall_back(&BEHIND_ARECV, object, arguments, count, names)
     }
 }

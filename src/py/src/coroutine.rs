@@ -536,12 +536,7 @@ pub fn close(goroutine: &Bound<'_, Goroutine>) {
     }
     close_generators(coroutine);
     if let Err(error) = guard::call_method(coroutine, intern!(py, "close"), []) {
-        if is_goexit(py, error.value(py)) {
-            drop(error);
-        } else if world::is_stopped() {
-            // There is no later. A Ctrl-C that is signalled once more would come out of the next `finally` block, and cut that short.
-            guard::write_unraisable(py, error, Some(goroutine.as_any()));
-        } else {
+        if !is_goexit(py, error.value(py)) {
             guard::raise_later(py, error, Some(goroutine.as_any()));
         }
     }
@@ -584,9 +579,8 @@ fn close_generators(coroutine: &Bound<'_, PyAny>) {
         match guard::call_method(&step, intern!(py, "throw"), [&closing]) {
             Err(error) if error.is_instance_of::<PyGeneratorExit>(py) => {}
             Err(error) if error.is_instance_of::<PyStopAsyncIteration>(py) => {}
-            Err(error) if world::is_stopped() => guard::write_unraisable(py, error, Some(&step)),
             Err(error) => guard::raise_later(py, error, Some(&step)),
-            // It yields or awaits once more: what a coroutine that does so is told by Python, it finds out when it is dropped.
+            // It goes on all the same. Python says so of it when it is dropped, as of a coroutine that does.
             Ok(_) => {}
         }
     }

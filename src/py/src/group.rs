@@ -10,7 +10,6 @@
 
 use crate::awaitable::Awaitable;
 use crate::block;
-use crate::chan::as_int;
 use crate::context::{self, CancelContext};
 use crate::context_make;
 use crate::context_node;
@@ -27,9 +26,10 @@ use crate::spawn;
 use crate::text;
 use crate::told::Told;
 use crate::wake::{GroupCore, SemaphoreCore};
+use crate::whole;
 use gochan_core::sys::Arc;
 use parking_lot::Mutex;
-use pyo3::exceptions::{PyException, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyException, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -279,22 +279,13 @@ impl<'py> FromPyObject<'_, 'py> for Slots {
     type Error = PyErr;
 
     fn extract(given: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        let Some(int) = as_int(&given)? else {
-            let kind = text::type_name(&given);
-            return Err(PyTypeError::new_err(format!(
-                "Group(): limit must be an int or None, not {kind}"
-            )));
-        };
+        let int = whole::int(&given, "Group(): limit must be an int or None")?;
         let fits = int.extract::<i64>().ok().and_then(|n| u64::try_from(n).ok());
-        fits.map_or_else(
-            || {
-                Err(PyValueError::new_err(format!(
-                    "Group(): limit must be 0 or more, not {}; leave it out for no limit",
-                    text::number(&int)?
-                )))
-            },
-            |limit| Ok(Self(limit)),
-        )
+        fits.map(Self).ok_or_else(|| {
+            whole::unfit(&int, |int| {
+                format!("Group(): limit must be 0 or more, not {int}; leave it out for no limit")
+            })
+        })
     }
 }
 

@@ -10,6 +10,7 @@
 //! gone, as CPython 3.14 does by itself. The pointer must be opaque: the compiler merges a second
 //! `extern` declaration with PyO3's and then knows, wrongly, that the call can not unwind.
 
+use crate::world;
 use pyo3::exceptions::{PyException, PyKeyboardInterrupt};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -163,9 +164,10 @@ pub fn equal(one: &Bound<'_, PyAny>, other: &Bound<'_, PyAny>) -> PyResult<bool>
 }
 
 /// For an error in a place that can not raise. Ctrl-C is not lost: it is signalled once more, and comes
-/// out of what the main thread runs next.
+/// out of what the main thread runs next. (When the program ends there is no later: it would come out of the next
+/// `finally` block, and cut that short.)
 pub fn raise_later(py: Python<'_>, error: PyErr, place: Option<&Bound<'_, PyAny>>) {
-    if error.is_instance_of::<PyKeyboardInterrupt>(py) {
+    if error.is_instance_of::<PyKeyboardInterrupt>(py) && !world::is_stopped() {
         // SAFETY: no conditions.
         unsafe { ffi::PyErr_SetInterrupt() };
     } else {

@@ -95,6 +95,7 @@ mod value;
 mod wait_group;
 mod wait_group_front;
 mod wake;
+mod whole;
 mod world;
 
 use pyo3::prelude::*;

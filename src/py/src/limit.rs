@@ -1,8 +1,8 @@
 //! How long an operation may take: `timeout=` as users write it.
 
-use crate::chan::as_int;
 use crate::host;
 use crate::text;
+use crate::whole;
 use gochan_core::clock::{Clock, Instant, Monotonic};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -83,7 +83,7 @@ fn number(timeout: &Bound<'_, PyAny>, operation: &str, what: &str) -> PyResult<f
         return Ok(float.value());
     }
     let py = timeout.py();
-    if let Some(int) = as_int(timeout)? {
+    if let Some(int) = whole::as_int(timeout)? {
         // An int beyond a float's range is a very long time, in one direction or the other.
         return match int.extract::<f64>() {
             Ok(seconds) => Ok(seconds),

@@ -4,7 +4,7 @@
 use crate::awaitable::Awaitable;
 use crate::chan::{ChanBase, RecvChan};
 use crate::coroutine;
-use crate::front;
+use crate::front::{self, front};
 use crate::limit::Limit;
 use crate::operation::Operation;
 use crate::select::{self, Select, SendCase};
@@ -76,23 +76,6 @@ fn attempt<'py>(py: Python<'py>, given: &[Bound<'py, PyAny>]) -> Option<PyResult
     }
 }
 
-/// The arguments of a fast call, borrowed.
-///
-/// # Safety
-/// Called with `count` live objects, for no longer than the call. Attached.
-unsafe fn borrowed<'a, 'py>(
-    _py: Python<'py>,
-    arguments: *const *mut ffi::PyObject,
-    count: ffi::Py_ssize_t,
-) -> &'a [Bound<'py, PyAny>] {
-    if count == 0 {
-        return &[];
-    }
-    // SAFETY: a `Bound` is one pointer, never null; nobody drops these, because they are only lent. The caller's promise for
-    // the rest.
-    unsafe { std::slice::from_raw_parts(arguments.cast::<Bound<'py, PyAny>>(), count.unsigned_abs()) }
-}
-
 /// Gives the interpreter a result or an error; a panic becomes an error, as in PyO3's own trampolines.
 fn give(py: Python<'_>, run: impl FnOnce() -> Option<PyResult<Py<PyAny>>>) -> Option<*mut ffi::PyObject> {
     let end = catch_unwind(AssertUnwindSafe(run))
@@ -106,45 +89,29 @@ fn give(py: Python<'_>, run: impl FnOnce() -> Option<PyResult<Py<PyAny>>>) -> Op
     }
 }
 
-unsafe extern "C" fn select_now(
-    _module: *mut ffi::PyObject,
-    arguments: *const *mut ffi::PyObject,
-    count: ffi::Py_ssize_t,
-    names: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    // SAFETY: called as a function of the module, so attached and with live arguments.
-    unsafe {
-        if names.is_null() && count.unsigned_abs() <= FEW && !coroutine::some_exit() {
-            let py = Python::assume_attached();
-            let given = borrowed(py, arguments, count);
-            if let Some(result) = give(py, || attempt(py, given)) {
-                return result;
-            }
-        }
-        front::fall_back(&SELECT, null_mut(), arguments, count, names)
+front!(select_now, SELECT, select_at_once);
+front!(aselect, ASELECT, aselect_plain);
+
+/// # Safety
+/// Attached.
+#[inline]
+unsafe fn select_at_once(_: *mut ffi::PyObject, given: &[Bound<'_, PyAny>]) -> Option<*mut ffi::PyObject> {
+    let py = given.first()?.py();
+    if given.len() > FEW || coroutine::some_exit() {
+        return None;
     }
+    give(py, || attempt(py, given))
 }
 
-unsafe extern "C" fn aselect(
-    _module: *mut ffi::PyObject,
-    arguments: *const *mut ffi::PyObject,
-    count: ffi::Py_ssize_t,
-    names: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    // SAFETY: called as a function of the module, so attached and with live arguments.
-    unsafe {
-        if names.is_null() {
-            let py = Python::assume_attached();
-            let given = borrowed(py, arguments, count);
-            let later = || {
-                let select = Select::plain("aselect()", given)?;
-                Awaitable::new(py, Operation::Select(Box::new(select)), Limit::Never)
-                    .map(|awaitable| awaitable.into_any().unbind())
-            };
-            if let Some(result) = give(py, || Some(later())) {
-                return result;
-            }
-        }
-        front::fall_back(&ASELECT, null_mut(), arguments, count, names)
-    }
+/// # Safety
+/// Attached.
+#[inline]
+unsafe fn aselect_plain(_: *mut ffi::PyObject, given: &[Bound<'_, PyAny>]) -> Option<*mut ffi::PyObject> {
+    let py = given.first()?.py();
+    let later = || {
+        let select = Select::plain("aselect()", given)?;
+        Awaitable::new(py, Operation::Select(Box::new(select)), Limit::Never)
+            .map(|awaitable| awaitable.into_any().unbind())
+    };
+    give(py, || Some(later()))
 }

@@ -3,14 +3,13 @@
 use crate::acquire::{Acquire, Gives};
 use crate::awaitable::Awaitable;
 use crate::block;
-use crate::chan::as_int;
 use crate::coroutine;
 use crate::gc;
 use crate::limit::Limit;
 use crate::operation::Operation;
-use crate::text;
 use crate::value::Ref;
 use crate::wake::SemaphoreCore;
+use crate::whole;
 use gochan_core::sys::Arc;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -91,23 +90,16 @@ impl<'py> FromPyObject<'_, 'py> for Permits {
     type Error = PyErr;
 
     fn extract(given: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        let Some(int) = as_int(&given)? else {
-            let kind = text::type_name(&given);
-            return Err(PyTypeError::new_err(format!(
-                "Semaphore: a number of permits must be an int, not {kind}"
-            )));
-        };
+        let int = whole::int(&given, "Semaphore: a number of permits must be an int")?;
         let fits = int.extract::<i64>().ok().and_then(|n| u64::try_from(n).ok());
-        fits.map_or_else(
-            || {
-                Err(PyValueError::new_err(format!(
-                    "Semaphore: a number of permits must be between 0 and {}, not {}",
-                    i64::MAX,
-                    text::number(&int)?
-                )))
-            },
-            |permits| Ok(Self(permits)),
-        )
+        fits.map(Self).ok_or_else(|| {
+            whole::unfit(&int, |int| {
+                format!(
+                    "Semaphore: a number of permits must be between 0 and {}, not {int}",
+                    i64::MAX
+                )
+            })
+        })
     }
 }
 

@@ -4,7 +4,6 @@
 //! handlers, and they have nowhere to put an error: a Ctrl-C that came just then would be printed as ignored, and lost. So a text is
 //! read where it lies, and `str()` and `repr()` are called where their errors can be raised.
 
-use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
@@ -19,15 +18,4 @@ pub fn type_name(object: &Bound<'_, PyAny>) -> String {
         .get_type()
         .name()
         .map_or_else(|_| "?".into(), |name| of(&name))
-}
-
-/// `str(int)` for a message. Python refuses to write out thousands of digits, and a class of the user's may refuse too.
-pub fn number(int: &Bound<'_, PyAny>) -> PyResult<String> {
-    match int.str() {
-        Ok(digits) => Ok(of(&digits)),
-        Err(error) if error.is_instance_of::<PyException>(int.py()) => {
-            Ok("a number too long to print".to_owned())
-        }
-        Err(error) => Err(error),
-    }
 }

@@ -2,14 +2,12 @@
 
 use crate::announce;
 use crate::awaitable::Awaitable;
-use crate::chan::as_int;
 use crate::coroutine;
 use crate::deferred;
 use crate::limit::Limit;
 use crate::operation::Operation;
-use crate::text;
+use crate::whole;
 use crate::world;
-use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
 /// Lets other goroutines and threads run. Go's runtime.Gosched.
@@ -50,18 +48,11 @@ pub fn gomaxprocs(n: Option<&Bound<'_, PyAny>>) -> PyResult<usize> {
     let Some(n) = n.filter(|n| !n.is_none()) else {
         return Ok(world::gomaxprocs(None));
     };
-    let Some(int) = as_int(n)? else {
-        let kind = text::type_name(n);
-        return Err(PyTypeError::new_err(format!(
-            "gomaxprocs(): n must be an int, not {kind}"
-        )));
-    };
+    let int = whole::int(n, "gomaxprocs(): n must be an int")?;
     match int.extract::<u32>() {
         Ok(n) if n >= 1 => Ok(world::gomaxprocs(Some(n as usize))),
-        _ => Err(PyValueError::new_err(format!(
-            "gomaxprocs(): n must be from 1 to {}, not {}",
-            u32::MAX,
-            text::number(&int)?
-        ))),
+        _ => Err(whole::unfit(&int, |int| {
+            format!("gomaxprocs(): n must be from 1 to {}, not {int}", u32::MAX)
+        })),
     }
 }

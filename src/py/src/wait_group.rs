@@ -2,7 +2,6 @@
 
 use crate::awaitable::Awaitable;
 use crate::block;
-use crate::chan::as_int;
 use crate::coroutine;
 use crate::error;
 use crate::gc;
@@ -10,11 +9,11 @@ use crate::goroutine::Goroutine;
 use crate::limit::Limit;
 use crate::operation::Operation;
 use crate::spawn;
-use crate::text;
 use crate::told::Told;
 use crate::wake::GroupCore;
+use crate::whole;
 use gochan_core::sys::Arc;
-use pyo3::exceptions::{PyException, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyException, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -55,17 +54,11 @@ impl<'py> FromPyObject<'_, 'py> for Delta {
     type Error = PyErr;
 
     fn extract(given: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        let Some(int) = as_int(&given)? else {
-            let kind = text::type_name(&given);
-            return Err(PyTypeError::new_err(format!(
-                "WaitGroup.add(): delta must be an int, not {kind}"
-            )));
-        };
-        int.extract::<i64>().map(Self).or_else(|_| {
-            Err(PyValueError::new_err(format!(
-                "WaitGroup.add(): delta must fit 64 bits, which {} does not",
-                text::number(&int)?
-            )))
+        let int = whole::int(&given, "WaitGroup.add(): delta must be an int")?;
+        int.extract::<i64>().map(Self).map_err(|_| {
+            whole::unfit(&int, |int| {
+                format!("WaitGroup.add(): delta must fit 64 bits, which {int} does not")
+            })
         })
     }
 }

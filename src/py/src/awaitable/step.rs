@@ -88,14 +88,8 @@ impl State {
             self.stage = Stage::Yielded;
             return Ok(Step::Yield(py.None()));
         }
-        if let Some(result) = self.operation.attempt(py)? {
-            self.is_over();
-            return Ok(Step::Return(result));
-        }
-        if self.limit.is_now() {
-            let result = self.expired(py)?;
-            self.is_over();
-            return Ok(Step::Return(result));
+        if let Some(end) = self.try_now(py)? {
+            return Ok(end);
         }
         if current::is_closing() {
             if current::was_refused_often() {
@@ -123,17 +117,34 @@ impl State {
             return Ok(Step::Yield(slf.to_owned().into_any().unbind()));
         }
         if !self.operation.is_plain() || self.limit.is_now() {
-            if let Some(result) = self.operation.attempt(py)? {
-                self.is_over();
-                return Ok(Step::Return(result));
-            }
-            if self.limit.is_now() {
-                let result = self.expired(py)?;
-                self.is_over();
-                return Ok(Step::Return(result));
+            if let Some(end) = self.try_now(py)? {
+                return Ok(end);
             }
         }
-        match Wait::begin(goroutine, &mut self.operation, self.limit)? {
+        self.wait_in(slf, goroutine, self.limit)
+    }
+
+    /// Done at once, or its time is up already. None: it has to wait.
+    #[inline]
+    fn try_now(&mut self, py: Python<'_>) -> PyResult<Option<Step>> {
+        let result = match self.operation.attempt(py)? {
+            Some(result) => result,
+            None if self.limit.is_now() => self.expired(py)?,
+            None => return Ok(None),
+        };
+        self.is_over();
+        Ok(Some(Step::Return(result)))
+    }
+
+    /// Completes the operation, or parks the goroutine in it.
+    #[inline]
+    fn wait_in(
+        &mut self,
+        slf: Borrowed<'_, '_, Awaitable>,
+        goroutine: &Bound<'_, Goroutine>,
+        limit: Limit,
+    ) -> PyResult<Step> {
+        match Wait::begin(goroutine, &mut self.operation, limit)? {
             Start::Done(result) => {
                 self.is_over();
                 Ok(Step::Return(result))
@@ -213,16 +224,7 @@ impl State {
         let Some(goroutine) = stepped else {
             return self.park_task(py, limit);
         };
-        match Wait::begin(&goroutine, &mut self.operation, limit)? {
-            Start::Done(result) => {
-                self.is_over();
-                Ok(Step::Return(result))
-            }
-            Start::Waits(wait) => {
-                self.stage = Stage::Goroutine(wait);
-                Ok(Step::Yield(slf.to_owned().into_any().unbind()))
-            }
-        }
+        self.wait_in(slf, &goroutine, limit)
     }
 
     fn park_task(&mut self, py: Python<'_>, limit: Limit) -> PyResult<Step> {
