@@ -376,5 +376,5 @@ fn is_closing(py: Python<'_>, error: &PyErr) -> bool {
 fn ends_at_once(error: &Bound<'_, PyAny>) -> bool {
     error.is_instance_of::<PyKeyboardInterrupt>()
         || error.is_instance_of::<PySystemExit>()
-        || crate::coroutine::is_goexit(error.py(), error)
+        || crate::goexit::is_goexit(error.py(), error)
 }

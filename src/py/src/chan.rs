@@ -13,10 +13,10 @@ use crate::awaitable::Awaitable;
 use crate::block;
 use crate::chan_iter::{ChanAsyncIter, ChanIter};
 use crate::chan_type;
-use crate::coroutine;
 use crate::error;
 use crate::face::{self, Face};
 use crate::gc;
+use crate::goexit;
 use crate::html;
 use crate::limit::Limit;
 use crate::operation::Operation;
@@ -317,7 +317,7 @@ impl SendChan {
             };
             return block::wait(slf.py(), send.under(ctx, "Chan.send()")?, limit).map(drop);
         }
-        coroutine::check_exit(slf.py())?;
+        goexit::check_exit(slf.py())?;
         match chan.get().core().try_send(Value::new(value)) {
             Ok(()) => Ok(()),
             Err(TrySendError::Closed(_)) => Err(face::send_on_closed(chan)),
@@ -355,7 +355,7 @@ impl SendChan {
     /// Sends a value if that is possible at once, else raises WouldBlock. ChanClosed if it is closed.
     #[pyo3(signature = (value, /))]
     fn send_nowait(slf: &Bound<'_, Self>, value: Bound<'_, PyAny>) -> PyResult<()> {
-        coroutine::check_exit(slf.py())?;
+        goexit::check_exit(slf.py())?;
         let chan = base(slf);
         match chan.get().core().try_send(Value::new(value)) {
             Ok(()) => Ok(()),
@@ -373,7 +373,7 @@ impl SendChan {
     /// Closes the channel. Waiting receivers see the end, waiting senders raise ChanClosed; buffered
     /// values stay receivable. Raises ChanClosed if it is closed already. Go's `close(ch)`.
     fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
-        coroutine::check_exit(slf.py())?;
+        goexit::check_exit(slf.py())?;
         let chan = base(slf);
         chan.get().core().close().map_err(|_| {
             error::chan_closed(
@@ -389,7 +389,7 @@ impl SendChan {
 
     #[pyo3(signature = (*_exc))]
     fn __exit__(slf: &Bound<'_, Self>, _exc: &Bound<'_, PyAny>) -> PyResult<()> {
-        coroutine::check_exit(slf.py())?;
+        goexit::check_exit(slf.py())?;
         // Closed already is fine: leaving makes sure of it.
         let _ = base(slf).get().core().close();
         Ok(())
@@ -519,7 +519,7 @@ impl RecvChan {
     /// Receives a value that is there at once, else raises WouldBlock. ChanClosed when closed and
     /// drained.
     fn recv_nowait(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
-        coroutine::check_exit(slf.py())?;
+        goexit::check_exit(slf.py())?;
         let chan = base(slf);
         match chan.get().core().try_recv() {
             Ok(value) => Ok(value.into_bound(slf.py()).unbind()),

@@ -3,9 +3,9 @@
 use crate::awaitable::Awaitable;
 use crate::block;
 use crate::chan::ChanBase;
-use crate::coroutine;
 use crate::face::Face;
 use crate::gc;
+use crate::goexit;
 use crate::limit::Limit;
 use crate::operation::Operation;
 use crate::value::Ref;
@@ -40,7 +40,7 @@ impl ChanIter {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        coroutine::check_exit(py)?;
+        goexit::check_exit(py)?;
         match self.chan.get().core().try_recv() {
             Ok(value) => Ok(Some(value.into_bound(py).unbind())),
             // None is StopIteration.

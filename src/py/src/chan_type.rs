@@ -7,9 +7,9 @@
 
 use crate::awaitable::Awaitable;
 use crate::chan::{ChanBase, RecvChan, SendChan};
-use crate::coroutine;
 use crate::face::Face;
 use crate::front::{self, front};
+use crate::goexit;
 use crate::limit::Limit;
 use crate::operation::Operation;
 use crate::value::{Ref, Value};
@@ -136,7 +136,7 @@ unsafe fn send_now(object: *mut ffi::PyObject, given: &[Bound<'_, PyAny>]) -> Op
     let [value] = given else {
         return None;
     };
-    if coroutine::some_exit() {
+    if goexit::some_exit() {
         return None;
     }
     // SAFETY: the caller's promise.
@@ -155,7 +155,7 @@ unsafe fn send_now(object: *mut ffi::PyObject, given: &[Bound<'_, PyAny>]) -> Op
 /// As for [`core_of`].
 #[inline]
 unsafe fn recv_now(object: *mut ffi::PyObject, given: &[Bound<'_, PyAny>]) -> Option<*mut ffi::PyObject> {
-    if !given.is_empty() || coroutine::some_exit() {
+    if !given.is_empty() || goexit::some_exit() {
         return None;
     }
     // SAFETY: the caller's promise.

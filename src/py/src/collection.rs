@@ -12,7 +12,7 @@
 //! Such a coroutine stands at the bottom of what runs on top of the frame that was running when the collection began. A `__del__` or a
 //! callback there is nobody's coroutine, and may do what it likes.
 //!
-//! At the end of the collection the goroutines that were put off are closed: see `coroutine::collected`.
+//! At the end of the collection the goroutines that were put off are closed: see `lost::collected`.
 //!
 //! Without the GIL one thing more. What the collector closes may wake a goroutine that it is about to close too, and another thread
 //! would resume that one while the collector closes its coroutine. So who is woken by a thread that collects is kept back until the
@@ -21,6 +21,7 @@
 use crate::coroutine;
 use crate::current;
 use crate::guard;
+use crate::lost;
 use crate::scope;
 use crate::world::{self, Routine};
 use parking_lot::Mutex;
@@ -152,7 +153,7 @@ fn end(py: Python<'_>) {
     });
     // SAFETY: attached; the reference that was made at the beginning, or null.
     drop(unsafe { Bound::from_owned_ptr_or_opt(py, frame.cast()) });
-    coroutine::close_found(py);
+    lost::close_found(py);
     let_go(py);
     UNDER_WAY.store(false, Ordering::Relaxed);
 }

@@ -12,9 +12,9 @@ use crate::block;
 use crate::chan::{ChanBase, RecvChan};
 use crate::context_ask as ask;
 use crate::context_node::{self as node, Cause, Link};
-use crate::coroutine;
 use crate::face::Face;
 use crate::gc::visit_value;
+use crate::goexit;
 use crate::guard;
 use crate::html;
 use crate::limit::Limit;
@@ -158,7 +158,7 @@ impl Context {
 
     /// Raises the error of the context when it is done.
     fn check(slf: &Bound<'_, Self>) -> PyResult<()> {
-        coroutine::check_exit(slf.py())?;
+        goexit::check_exit(slf.py())?;
         ask::raised(slf)?.map_or(Ok(()), Err)
     }
 
@@ -343,7 +343,7 @@ impl CancelContext {
     #[pyo3(signature = (cause=None, /))]
     fn cancel(slf: &Bound<'_, Self>, cause: Option<Bound<'_, PyAny>>) -> PyResult<()> {
         let cause = checked_cause(cause, "CancelContext.cancel()")?;
-        coroutine::check_exit(slf.py())?;
+        goexit::check_exit(slf.py())?;
         cancel(slf, cause)
     }
 
@@ -353,7 +353,7 @@ impl CancelContext {
 
     #[pyo3(signature = (*_exc))]
     fn __exit__(slf: &Bound<'_, Self>, _exc: &Bound<'_, PyAny>) -> PyResult<()> {
-        coroutine::check_exit(slf.py())?;
+        goexit::check_exit(slf.py())?;
         cancel(slf, None)
     }
 

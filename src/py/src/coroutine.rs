@@ -9,7 +9,8 @@
 //! * A goroutine that has ended has no body: coroutine, context and what they hold are let go of at once.
 
 use crate::awaitable::Awaitable;
-use crate::current::{self, Closing, Running};
+use crate::current::Running;
+use crate::goexit;
 use crate::goroutine::{Body, End, Goroutine, flag};
 use crate::guard;
 use crate::scope;
@@ -19,15 +20,10 @@ use crate::value::share;
 use crate::world::{self, Routine};
 use gochan_core::clock::Instant;
 use gochan_core::sched::park_word::Standing;
-use parking_lot::Mutex;
-use pyo3::exceptions::{
-    PyGeneratorExit, PyResourceWarning, PyRuntimeError, PyStopAsyncIteration, PyStopIteration, PyTypeError,
-};
+use pyo3::exceptions::{PyRuntimeError, PyStopIteration, PyTypeError};
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How one step ended.
 enum Sent {
@@ -137,7 +133,7 @@ pub fn returned(value: Bound<'_, PyAny>) -> End {
 
 /// What an exception that left a goroutine makes of its end.
 pub fn ended_with(py: Python<'_>, error: PyErr) -> End {
-    if is_goexit(py, error.value(py)) {
+    if goexit::is_goexit(py, error.value(py)) {
         return End::Value(py.None());
     }
     let traceback = error.traceback(py).map(|traceback| traceback.into_any().unbind());
@@ -376,86 +372,8 @@ fn close_if_new(goroutine: &Bound<'_, Goroutine>) {
     }
 }
 
-/// Goroutines that were found while their own coroutine was running: closed at the end of the collection, or a little later
-/// if it was none.
-static LATER: Mutex<Vec<Py<Goroutine>>> = Mutex::new(Vec::new());
-
-/// The collector, or the last reference, found a goroutine that has not ended: nothing can wake it any more.
-pub fn collected(goroutine: &Bound<'_, Goroutine>) {
-    let this = goroutine.get();
-    if this.is_of_another_process() {
-        return;
-    }
-    let waits = Goroutine::waits_in(goroutine);
-    if !this.word.retire() {
-        return;
-    }
-    // SAFETY: attached, and `retire` made sure that nobody has the right to resume it, nor gets it.
-    let Some(body) = (unsafe { this.body() }) else {
-        return;
-    };
-    if is_running(body.coroutine.bind(goroutine.py())) {
-        // The collector comes to the objects of a cycle in any order. It closed a coroutine further down the chain first,
-        // and we are inside of that: the rest has to wait until it is done.
-        close_soon(goroutine);
-        return;
-    }
-    report_lost(goroutine, waits.map(|(what, _)| what));
-    close(goroutine);
-}
-
-fn report_lost(goroutine: &Bound<'_, Goroutine>, waits: Option<String>) {
-    let (py, this) = (goroutine.py(), goroutine.get());
-    if this.is_abandoned() || world::is_stopped() {
-        return;
-    }
-    let what = waits.or_else(|| this.broken_off()).map_or_else(
-        || "it was waiting".to_owned(),
-        |what| format!("it waits in {what}"),
-    );
-    let text = format!(
-        "goroutine {} can never be woken: {what}, and nothing else can reach that; started at {}",
-        this.full_name(py),
-        this.start_site(py)
-    );
-    if let Err(error) = warn(py, &text) {
-        guard::raise_later(py, error, Some(goroutine.as_any()));
-    }
-}
-
-/// Whether a coroutine of the chain of awaits is executing at this moment.
-fn is_running(coroutine: &Bound<'_, PyAny>) -> bool {
-    let mut at = coroutine.clone();
-    loop {
-        // The end of nearly every chain. To ask it for what it refers to would stop the world, without the GIL.
-        if at.is_instance_of::<Awaitable>() {
-            return false;
-        }
-        if is_executing(&at) {
-            return true;
-        }
-        let Some(next) = next_in_chain(&at) else {
-            return false;
-        };
-        at = next;
-    }
-}
-
-fn is_executing(at: &Bound<'_, PyAny>) -> bool {
-    let is = |name| {
-        let flag = guard::found(at.py(), at.getattr_opt(name)).flatten();
-        flag.map(|flag| flag.is_truthy().unwrap_or(false))
-    };
-    // An async generator calls itself running from the time its next value is asked for until it has come, also while it is
-    // suspended in between. Up to 3.11 it does not tell the two apart; there, closing who iterates leaves the generator alone.
-    if is("ag_running") == Some(true) {
-        return is("ag_suspended") == Some(false);
-    }
-    is("cr_running").or_else(|| is("gi_running")).unwrap_or(false)
-}
-
 /// What a coroutine or generator awaits.
-fn next_in_chain<'py>(at: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+pub fn next_in_chain<'py>(at: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
     let awaited = |object: &Bound<'py, PyAny>| {
         ["cr_await", "gi_yieldfrom", "ag_await"]
             .iter()
@@ -472,200 +390,4 @@ fn next_in_chain<'py>(at: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
         .ok()?
         .filter_map(Result::ok)
         .find(|object| awaited(object).is_some())
-}
-
-extern "C" fn close_later(_nothing: *mut std::ffi::c_void) -> std::ffi::c_int {
-    Python::try_attach(close_found);
-    0
-}
-
-/// Closes those that were found while they could not be closed.
-pub fn close_found(py: Python<'_>) {
-    if LATER.lock().is_empty() {
-        return;
-    }
-    let found = std::mem::take(&mut *LATER.lock());
-    for goroutine in found {
-        let goroutine = goroutine.into_bound(py);
-        // SAFETY: attached, and the word is DONE: nobody has the right to resume it.
-        let body = unsafe { goroutine.get().body().as_ref() };
-        if body.is_some_and(|body| is_running(body.coroutine.bind(py))) {
-            // Still inside of it.
-            close_soon(&goroutine);
-            continue;
-        }
-        report_lost(&goroutine, None);
-        close(&goroutine);
-    }
-}
-
-fn close_soon(goroutine: &Bound<'_, Goroutine>) {
-    LATER.lock().push(goroutine.clone().unbind());
-    // SAFETY: attached. A full list of pending calls is not an error: the next one, or exit, sees to all.
-    unsafe { ffi::Py_AddPendingCall(Some(close_later), std::ptr::null_mut()) };
-}
-
-fn warn(py: Python<'_>, text: &str) -> PyResult<()> {
-    // Gone at the very end of the interpreter, when nobody is left to read warnings.
-    let Ok(warnings) = py.import("warnings") else {
-        return Ok(());
-    };
-    let warn = warnings.getattr("warn")?;
-    let (text, one) = (text.into_pyobject(py)?, 1_i32.into_pyobject(py)?);
-    let kind = py.get_type::<PyResourceWarning>();
-    // Without the goroutine as its source: whoever records warnings would keep it alive.
-    guard::call(&warn, [text.as_any(), kind.as_any(), one.as_any()]).map(drop)
-}
-
-/// Ends a goroutine that nobody will resume any more: its `finally` blocks run, and can not wait.
-///
-/// Its word is DONE already.
-pub fn close(goroutine: &Bound<'_, Goroutine>) {
-    let py = goroutine.py();
-    // SAFETY: attached, and the word is DONE: nobody else has the right to resume it.
-    let Some(body) = (unsafe { goroutine.get().body().take() }) else {
-        return;
-    };
-    scope::stepped_ended();
-    let closing = Closing::enter();
-    let coroutine = body.coroutine.bind(py);
-    // SAFETY: attached, a live context, which nobody has entered: the goroutine does not run.
-    let entered = unsafe { ffi::PyContext_Enter(body.context.as_ptr()) } == 0;
-    if !entered {
-        drop(PyErr::take(py));
-    }
-    close_generators(coroutine);
-    if let Err(error) = guard::call_method(coroutine, intern!(py, "close"), []) {
-        if !is_goexit(py, error.value(py)) {
-            guard::raise_later(py, error, Some(goroutine.as_any()));
-        }
-    }
-    if entered {
-        // SAFETY: entered above.
-        unsafe { ffi::PyContext_Exit(body.context.as_ptr()) };
-    }
-    body.drop_guarded(py);
-    drop(closing);
-    Goroutine::finish(goroutine, End::Value(py.None()));
-}
-
-/// Closes the async generators of a chain of awaits that wait themselves, from the innermost outwards.
-///
-/// Up to 3.12, closing whoever iterates over such a generator leaves it where it is, for ever: `close` of what `__anext__` gave does
-/// nothing. `throw` reaches it.
-fn close_generators(coroutine: &Bound<'_, PyAny>) {
-    if cfg!(Py_3_13) {
-        return;
-    }
-    let py = coroutine.py();
-    let mut steps = Vec::new();
-    let mut at = Some(coroutine.clone());
-    // Most chains end after one step, and at exit a million may be closed.
-    while let Some(object) = at.filter(|object| !object.is_exact_instance_of::<Awaitable>()) {
-        at = next_in_chain(&object);
-        if object
-            .get_type()
-            .name()
-            .is_ok_and(|name| name == "async_generator_asend")
-        {
-            steps.push(object);
-        }
-    }
-    for step in steps.into_iter().rev() {
-        let closing = PyGeneratorExit::new_err(())
-            .into_value(py)
-            .into_bound(py)
-            .into_any();
-        match guard::call_method(&step, intern!(py, "throw"), [&closing]) {
-            Err(error) if error.is_instance_of::<PyGeneratorExit>(py) => {}
-            Err(error) if error.is_instance_of::<PyStopAsyncIteration>(py) => {}
-            Err(error) => guard::raise_later(py, error, Some(&step)),
-            // It goes on all the same. Python says so of it when it is dropped, as of a coroutine that does.
-            Ok(_) => {}
-        }
-    }
-}
-
-// ---------------------------------------------------------------- goexit
-
-/// Goroutines that were told to exit and have not ended: while there are none, operations do not look further.
-static EXITING: AtomicUsize = AtomicUsize::new(0);
-
-pub fn exit_is_over() {
-    EXITING.fetch_sub(1, Ordering::AcqRel);
-}
-
-fn goexit_class(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
-    static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    CLASS
-        .get_or_try_init(py, || Ok(py.import("gochan.errors")?.getattr("GoExit")?.unbind()))
-        .map(|class| class.bind(py))
-}
-
-pub fn is_goexit(py: Python<'_>, error: &Bound<'_, PyAny>) -> bool {
-    EXITING.load(Ordering::Acquire) != 0
-        && goexit_class(py).is_ok_and(|class| error.is_instance(class).unwrap_or(false))
-}
-
-fn goexit_error(py: Python<'_>) -> PyErr {
-    match goexit_class(py).and_then(PyAnyMethods::call0) {
-        Ok(error) => PyErr::from_value(error),
-        Err(error) => error,
-    }
-}
-
-/// Ends the calling goroutine: its `finally` blocks run, nothing else of it. Go's runtime.Goexit.
-///
-/// Its result is None, and it counts as ended without an error. In the main goroutine of `run()` it ends that one only:
-/// the others go on. RuntimeError outside of a goroutine.
-#[pyfunction]
-pub fn goexit(py: Python<'_>) -> PyResult<()> {
-    let Some(goroutine) = current::goroutine(py) else {
-        return Err(PyRuntimeError::new_err(
-            "goexit() ends the calling goroutine, and this thread runs none: use it in a function started with go() or run()",
-        ));
-    };
-    if goroutine.get().set(flag::EXITING) {
-        EXITING.fetch_add(1, Ordering::AcqRel);
-    }
-    Err(goexit_error(py))
-}
-
-/// Raises again in a goroutine that has swallowed its `goexit()`. At the entrance of every operation.
-#[inline]
-pub fn check_exit(py: Python<'_>) -> PyResult<()> {
-    if EXITING.load(Ordering::Relaxed) == 0 {
-        return Ok(());
-    }
-    check_exit_here(py)
-}
-
-/// Whether the fast front of an operation has to leave it to the slow one, which checks.
-#[inline]
-pub fn some_exit() -> bool {
-    EXITING.load(Ordering::Relaxed) != 0
-}
-
-#[cold]
-fn check_exit_here(py: Python<'_>) -> PyResult<()> {
-    match current::goroutine(py) {
-        Some(goroutine) if goroutine.get().has(flag::EXITING) && !is_on_its_way(py) => Err(goexit_error(py)),
-        _ => Ok(()),
-    }
-}
-
-/// Whether a `finally` or `except` block runs because of it: there a goroutine may do what it likes. It is swallowed only
-/// when no such block is left.
-fn is_on_its_way(py: Python<'_>) -> bool {
-    // SAFETY: attached; a new reference or null.
-    let mut handled = unsafe { Bound::from_owned_ptr_or_opt(py, ffi::PyErr_GetHandledException()) };
-    while let Some(error) = handled.filter(|error| !error.is_none()) {
-        if is_goexit(py, &error) {
-            return true;
-        }
-        // An error on the way out: what it was raised in the course of.
-        // SAFETY: attached, an exception; a new reference or null.
-        handled = unsafe { Bound::from_owned_ptr_or_opt(py, ffi::PyException_GetContext(error.as_ptr())) };
-    }
-    false
 }

@@ -5,9 +5,9 @@
 
 use crate::aio;
 use crate::collection;
-use crate::coroutine;
 use crate::due;
 use crate::goroutine::Goroutine;
+use crate::lost;
 use crate::world;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -67,11 +67,11 @@ fn at_exit(py: Python<'_>) -> PyResult<()> {
         }
     }
     drop(all);
-    coroutine::close_found(py);
+    lost::close_found(py);
     for goroutine in suspended {
         let this = goroutine.get();
         if !this.is_of_another_process() && !this.has_ended() && this.word.retire() {
-            coroutine::close(&goroutine);
+            lost::close(&goroutine);
         }
     }
     due::forget_all();

@@ -10,12 +10,13 @@
 
 use crate::awaitable::Awaitable;
 use crate::block;
+use crate::callable;
 use crate::context::{self, CancelContext};
 use crate::context_make;
 use crate::context_node;
-use crate::coroutine;
 use crate::error;
 use crate::gc;
+use crate::goexit;
 use crate::goroutine::Goroutine;
 use crate::group_step::{Call, Step};
 use crate::guard;
@@ -333,8 +334,8 @@ impl Group {
         kwargs: Option<Bound<'py, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
         let py = slf.py();
-        spawn::kind_of("Group.go()", &r#fn)?;
-        coroutine::check_exit(py)?;
+        callable::kind_of("Group.go()", &r#fn)?;
+        goexit::check_exit(py)?;
         let call = Call::new(r#fn, args, kwargs);
         if slf.get().slots.as_ref().is_none_or(|slots| slots.try_acquire(1)) {
             return Ok(Self::start(slf, call)?.into_any().unbind());
@@ -351,7 +352,7 @@ impl Group {
         args: Bound<'py, PyTuple>,
         kwargs: Option<Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, Awaitable>> {
-        spawn::kind_of("Group.ago()", &r#fn)?;
+        callable::kind_of("Group.ago()", &r#fn)?;
         let step = Step::go(slf, Call::new(r#fn, args, kwargs));
         Awaitable::new(slf.py(), Operation::Group(Box::new(step)), Limit::Never)
     }
@@ -364,8 +365,8 @@ impl Group {
         args: Bound<'py, PyTuple>,
         kwargs: Option<Bound<'py, PyDict>>,
     ) -> PyResult<bool> {
-        spawn::kind_of("Group.try_go()", &r#fn)?;
-        coroutine::check_exit(slf.py())?;
+        callable::kind_of("Group.try_go()", &r#fn)?;
+        goexit::check_exit(slf.py())?;
         let has_slot = slf.get().slots.as_ref().is_none_or(|slots| slots.try_acquire(1));
         if has_slot {
             Self::start(slf, Call::new(r#fn, args, kwargs))?;

@@ -3,11 +3,12 @@
 //! `gochan/_threads.py` makes the call, so that no Rust frame stands below a user's function; this
 //! hands it what to call and takes the end.
 
+use crate::callable;
 use crate::coroutine;
 use crate::current;
+use crate::goexit;
 use crate::goroutine::{Body, End, Goroutine, set_traceback};
 use crate::guard;
-use crate::spawn;
 use crate::value::share;
 use crate::world::{self, Routine};
 use parking_lot::Mutex;
@@ -43,7 +44,7 @@ impl Job {
     /// The function returned.
     fn finish(&self, value: Bound<'_, PyAny>) {
         let py = value.py();
-        if spawn::is_coroutine(&value) {
+        if callable::is_coroutine(&value) {
             // Seen only now: the function is not `async def` itself, but returned a coroutine.
             self.go_on_as(&value);
         } else {
@@ -55,7 +56,7 @@ impl Job {
     /// user's business, and it would keep the job alive.
     fn fail(&self, error: Bound<'_, PyAny>) {
         let py = error.py();
-        if coroutine::is_goexit(py, &error) {
+        if goexit::is_goexit(py, &error) {
             self.end(py, End::Value(py.None()));
             return;
         }

@@ -31,6 +31,7 @@ mod atomic;
 mod awaitable;
 mod bell;
 mod block;
+mod callable;
 mod chan;
 mod chan_iter;
 mod chan_type;
@@ -52,6 +53,7 @@ mod fed;
 mod fork;
 mod front;
 mod gc;
+mod goexit;
 mod goroutine;
 mod goroutine_wait;
 mod group;
@@ -63,6 +65,7 @@ mod html;
 mod job;
 mod limit;
 mod loop_host;
+mod lost;
 mod map;
 mod map_table;
 mod monitor;
@@ -84,6 +87,7 @@ mod signal_handler;
 mod signal_mailbox;
 mod signals;
 mod spawn;
+mod start_place;
 mod step_lock;
 mod text;
 mod threads;
@@ -123,7 +127,7 @@ mod _gochan {
         without_cancel,
     };
     #[pymodule_export]
-    use super::coroutine::goexit;
+    use super::goexit::goexit;
     #[pymodule_export]
     use super::goroutine::{Goroutine, num_goroutine};
     #[pymodule_export]

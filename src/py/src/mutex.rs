@@ -3,9 +3,9 @@
 use crate::acquire::{Acquire, Gives};
 use crate::awaitable::Awaitable;
 use crate::block;
-use crate::coroutine;
 use crate::error;
 use crate::gc;
+use crate::goexit;
 use crate::limit::Limit;
 use crate::operation::Operation;
 use crate::text;
@@ -190,7 +190,7 @@ impl Mutex {
         if ctx.is_some() {
             return block::wait(py, Self::operation(slf, face, ctx, name)?, limit).map(drop);
         }
-        coroutine::check_exit(py)?;
+        goexit::check_exit(py)?;
         if slf.get().hold(face).try_lock() {
             return Ok(());
         }
@@ -285,7 +285,7 @@ impl Mutex {
 
     /// Locks it if nobody holds it; says whether it did. Never waits.
     fn try_lock(&self, py: Python<'_>) -> PyResult<bool> {
-        coroutine::check_exit(py)?;
+        goexit::check_exit(py)?;
         Ok(self.hold.try_lock())
     }
 

@@ -1,8 +1,8 @@
 //! `ObjectPool`.
 
+use crate::callable::{self, Kind};
 use crate::gc::visit_value;
 use crate::guard;
-use crate::spawn::{self, Kind};
 use crate::text;
 use crate::value::Value;
 use gochan_core::lock::{Lock, Rank};
@@ -33,7 +33,7 @@ impl ObjectPool {
             )));
         }
         if let Some(new) = new {
-            if spawn::kind_of("ObjectPool()", new)? == Kind::Coroutine {
+            if callable::kind_of("ObjectPool()", new)? == Kind::Coroutine {
                 return Err(PyTypeError::new_err(
                     "ObjectPool(): new must be a function that makes an object, and this `async def` makes a coroutine",
                 ));

@@ -3,15 +3,15 @@
 use crate::acquire::Acquire;
 use crate::awaitable::Awaitable;
 use crate::block;
-use crate::coroutine;
+use crate::callable::{self, Kind};
 use crate::current;
 use crate::gc;
+use crate::goexit;
 use crate::goroutine;
 use crate::guard;
 use crate::host;
 use crate::limit::Limit;
 use crate::operation::Operation;
-use crate::spawn::{self, Kind};
 use crate::text;
 use crate::value::Ref;
 use crate::wake::OnceCore;
@@ -156,12 +156,12 @@ impl Once {
     #[pyo3(signature = (r#fn, /), text_signature = "($self, fn, /)")]
     fn r#do(slf: &Bound<'_, Self>, r#fn: &Bound<'_, PyAny>) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
-        coroutine::check_exit(py)?;
+        goexit::check_exit(py)?;
         // The common case. What is not called need not be looked at closely.
         if this.gate.core.is_done() && r#fn.is_callable() {
             return Ok(());
         }
-        if spawn::kind_of("Once.do()", r#fn)? == Kind::Coroutine {
+        if callable::kind_of("Once.do()", r#fn)? == Kind::Coroutine {
             return Err(PyTypeError::new_err(
                 "Once.do() calls a function, and this `async def` has to be awaited: use `await once.ado(function)`",
             ));
@@ -187,7 +187,7 @@ impl Once {
     fn ado<'py>(slf: &Bound<'py, Self>, r#fn: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         static RUN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let py = slf.py();
-        spawn::kind_of("Once.ado()", r#fn)?;
+        callable::kind_of("Once.ado()", r#fn)?;
         let run = RUN.import(py, "gochan._once", "run")?;
         let turn = Bound::new(
             py,
@@ -244,7 +244,7 @@ impl OnceTurn {
     /// True: it is the first, and runs. None: done. Then, and whatever it raised, `finish`: a Ctrl-C can come between its end and
     /// the next line of Python.
     fn begin(&self, py: Python<'_>) -> PyResult<Option<bool>> {
-        coroutine::check_exit(py)?;
+        goexit::check_exit(py)?;
         let me = this_party(py)?;
         Ok(match self.once.get().gate.enter(me, "Once.ado()")? {
             Turn::First => {
@@ -275,7 +275,7 @@ impl OnceTurn {
 
 /// A plain function that returned a coroutine: nobody would await it.
 fn refuse_coroutine(who: &str, instead: &str, result: &Bound<'_, PyAny>) -> PyResult<()> {
-    if !spawn::is_coroutine(result) {
+    if !callable::is_coroutine(result) {
         return Ok(());
     }
     guard::call_method(result, pyo3::intern!(result.py(), "close"), [])?;
@@ -310,7 +310,7 @@ pub struct OnceCall {
 
 impl OnceCall {
     fn of(who: &str, function: &Bound<'_, PyAny>, gives_value: bool) -> PyResult<Self> {
-        if spawn::kind_of(who, function)? == Kind::Coroutine {
+        if callable::kind_of(who, function)? == Kind::Coroutine {
             return Err(PyTypeError::new_err(format!(
                 "{who} makes a function that blocks, and this `async def` has to be awaited: use Once.ado()"
             )));
@@ -320,7 +320,7 @@ impl OnceCall {
             function: Mutex::new(Some(function.clone().unbind())),
             ended: Mutex::new(Ended::Open),
             gives_value,
-            name: text::of(spawn::name_of(function).bind(function.py())),
+            name: text::of(callable::name_of(function).bind(function.py())),
         })
     }
 
@@ -388,7 +388,7 @@ impl OnceCall {
         if gate.core.is_done() {
             return self.end(py);
         }
-        coroutine::check_exit(py)?;
+        goexit::check_exit(py)?;
         match gate.enter(Some(this_thread()), self.who())? {
             Turn::First => return self.run(py),
             Turn::Done => {}

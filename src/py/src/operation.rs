@@ -13,9 +13,9 @@ mod name;
 use crate::acquire::Acquire;
 use crate::aio;
 use crate::chan::ChanBase;
-use crate::coroutine;
 use crate::face::{self, Face};
 use crate::fed;
+use crate::goexit;
 use crate::goroutine::Goroutine;
 use crate::group_step::Step;
 use crate::limit::Limit;
@@ -116,7 +116,7 @@ impl Operation {
     /// The result, or `None` when the operation would have to wait.
     #[inline]
     pub fn attempt(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        coroutine::check_exit(py)?;
+        goexit::check_exit(py)?;
         match self {
             Self::Send { chan, value } => {
                 let core = chan.get().core();

@@ -1,8 +1,8 @@
 //! Errors of goroutines that nobody looked at.
 
+use crate::callable::{self, Kind};
 use crate::goroutine::Goroutine;
 use crate::guard;
-use crate::spawn::{self, Kind};
 use crate::text;
 use parking_lot::Mutex;
 use pyo3::exceptions::{PySystemExit, PyTypeError};
@@ -30,7 +30,7 @@ pub fn set_excepthook(hook: &Bound<'_, PyAny>) -> PyResult<()> {
     let new = if hook.is_none() {
         None
     } else if hook.is_callable() {
-        if spawn::kind_of("set_excepthook()", hook)? == Kind::Coroutine {
+        if callable::kind_of("set_excepthook()", hook)? == Kind::Coroutine {
             return Err(PyTypeError::new_err(
                 "set_excepthook() needs a function, and this `async def` would have to be awaited: start it in one, with go()",
             ));

@@ -8,6 +8,7 @@
 use crate::aio;
 use crate::announce;
 use crate::block;
+use crate::callable::{self, Kind};
 use crate::coroutine;
 use crate::current::{self, Running};
 use crate::deferred;
@@ -20,7 +21,7 @@ use crate::host;
 use crate::limit::Limit;
 use crate::operation::Operation;
 use crate::scope::Scope;
-use crate::spawn::{self, Kind};
+use crate::spawn;
 use crate::world;
 use gochan_core::clock::{Clock, Instant, Monotonic};
 use gochan_core::parker::Parker;
@@ -51,7 +52,7 @@ pub fn run(
     kwargs: Option<Bound<'_, PyDict>>,
 ) -> PyResult<Py<PyAny>> {
     let py = main.py();
-    let kind = spawn::kind_of("run()", main)?;
+    let kind = callable::kind_of("run()", main)?;
     refuse_inside(py)?;
     exit::prepare(py)?;
     hooks::prepare(py)?;
@@ -135,7 +136,7 @@ impl<'py> Home<'_, 'py> {
             guard::call_with(&run, &PyTuple::new(py, all)?, kwargs)
         };
         let end = match called {
-            Ok(value) if spawn::is_coroutine(&value) => {
+            Ok(value) if callable::is_coroutine(&value) => {
                 self.main.get().word.requeue();
                 return Ok(Some(value));
             }

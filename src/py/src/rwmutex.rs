@@ -1,7 +1,7 @@
 //! `RWMutex`.
 
 use crate::awaitable::Awaitable;
-use crate::coroutine;
+use crate::goexit;
 use crate::mutex::{Face, Hold, Mutex};
 use crate::wake::RwMutexCore;
 use gochan_core::sys::Arc;
@@ -50,7 +50,7 @@ impl RwMutex {
 
     /// Locks it for reading if nobody writes or waits to write; says whether it did. Never waits.
     fn try_rlock(slf: &Bound<'_, Self>) -> PyResult<bool> {
-        coroutine::check_exit(slf.py())?;
+        goexit::check_exit(slf.py())?;
         Ok(slf.as_super().get().hold(Face::Read).try_lock())
     }
 

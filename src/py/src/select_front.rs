@@ -3,8 +3,8 @@
 
 use crate::awaitable::Awaitable;
 use crate::chan::{ChanBase, RecvChan};
-use crate::coroutine;
 use crate::front::{self, front};
+use crate::goexit;
 use crate::limit::Limit;
 use crate::operation::Operation;
 use crate::select::{self, Select, SendCase};
@@ -97,7 +97,7 @@ front!(aselect, ASELECT, aselect_plain);
 #[inline]
 unsafe fn select_at_once(_: *mut ffi::PyObject, given: &[Bound<'_, PyAny>]) -> Option<*mut ffi::PyObject> {
     let py = given.first()?.py();
-    if given.len() > FEW || coroutine::some_exit() {
+    if given.len() > FEW || goexit::some_exit() {
         return None;
     }
     give(py, || attempt(py, given))

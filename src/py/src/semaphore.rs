@@ -3,8 +3,8 @@
 use crate::acquire::{Acquire, Gives};
 use crate::awaitable::Awaitable;
 use crate::block;
-use crate::coroutine;
 use crate::gc;
+use crate::goexit;
 use crate::limit::Limit;
 use crate::operation::Operation;
 use crate::value::Ref;
@@ -147,7 +147,7 @@ impl Semaphore {
     /// Takes `n` permits if they are free and nobody waits; says whether it did. Never waits.
     #[pyo3(signature = (n=Permits(1), /), text_signature = "($self, n=1, /)")]
     fn try_acquire(&self, py: Python<'_>, n: Permits) -> PyResult<bool> {
-        coroutine::check_exit(py)?;
+        goexit::check_exit(py)?;
         Ok(self.core.try_acquire(n.0))
     }
 
@@ -163,7 +163,7 @@ impl Semaphore {
     }
 
     fn __enter__<'py>(slf: Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
-        coroutine::check_exit(slf.py())?;
+        goexit::check_exit(slf.py())?;
         if !slf.get().core.try_acquire(1) {
             let operation = Self::operation(&slf, 1, Limit::Never, None, "with semaphore")?;
             block::wait_after_attempt(slf.py(), operation, Limit::Never)?;

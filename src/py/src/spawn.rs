@@ -1,20 +1,20 @@
 //! `go`: from a function and its arguments to a running goroutine.
 
-use crate::awaitable::Awaitable;
+use crate::callable::{Kind, is_coroutine, kind_of, name_of, short_name};
 use crate::coroutine;
 use crate::current;
 use crate::exit;
+use crate::goexit;
 use crate::goroutine::{self, Body, Goroutine, flag};
 use crate::guard;
-use crate::host;
 use crate::job::{Job, Work};
 use crate::monitor;
 use crate::scope::{self, Scope};
+use crate::start_place::{StartPlace, caller};
 use crate::text;
 use crate::told::Told;
 use crate::world::{self, Routine};
 use gochan_core::sys::Arc;
-use parking_lot::Mutex;
 use pyo3::exceptions::{PySystemError, PyTypeError};
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -23,7 +23,6 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 use std::ffi::CStr;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 const DOC: &CStr = c"go(fn, /, *args, **kwargs)\n--\n\n\
 Runs `fn(*args, **kwargs)` concurrently, and returns its handle, a Goroutine. Go's `go f(x)`.\n\n\
@@ -162,7 +161,7 @@ fn go_with<'py>(py: Python<'py>, arguments: &Arguments<'py>) -> PyResult<Bound<'
             "go() needs a function to call, and its arguments: go(worker, 1)",
         ));
     }
-    coroutine::check_exit(py)?;
+    goexit::check_exit(py)?;
     let function = arguments.get(0);
     if kind_of("go()", &function)? == Kind::Coroutine {
         return spawn_coroutine(&function, None, || arguments.call_first());
@@ -179,7 +178,7 @@ pub fn spawn<'py>(
     told: Option<&Told>,
 ) -> PyResult<Bound<'py, Goroutine>> {
     let py = function.py();
-    coroutine::check_exit(py)?;
+    goexit::check_exit(py)?;
     if kind_of(who, function)? == Kind::Coroutine {
         return spawn_coroutine(function, told, || function.call(args, kwargs.as_ref()));
     }
@@ -198,7 +197,7 @@ pub fn spawn<'py>(
 #[pyo3(name = "_go_apart", signature = (function, /))]
 pub fn go_apart<'py>(function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Goroutine>> {
     let py = function.py();
-    coroutine::check_exit(py)?;
+    goexit::check_exit(py)?;
     // SAFETY: attached; a new reference or null with an error.
     let context = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_New()) }?;
     let work = Work {
@@ -276,7 +275,7 @@ fn start_call<'py>(
 #[derive(Debug)]
 pub struct Origin {
     context: Py<PyAny>,
-    started: Option<Place>,
+    started: Option<StartPlace>,
     scope: Option<Arc<Scope>>,
     kind: Kind,
 }
@@ -285,7 +284,7 @@ impl Origin {
     /// TypeError for something that cannot be called.
     pub fn here(who: &str, function: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = function.py();
-        coroutine::check_exit(py)?;
+        goexit::check_exit(py)?;
         let kind = kind_of(who, function)?;
         exit::refuse(who)?;
         exit::prepare(py)?;
@@ -410,257 +409,4 @@ fn start_coroutine(goroutine: &Bound<'_, Goroutine>, body: Body) {
 pub fn copy_context(py: Python<'_>) -> PyResult<Py<PyAny>> {
     // SAFETY: attached; a new reference or null with an error.
     unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_CopyCurrent()) }.map(Bound::unbind)
-}
-
-/// Something that can be resumed like a coroutine: one of `async def`, or an object with its methods.
-pub fn is_coroutine(object: &Bound<'_, PyAny>) -> bool {
-    // SAFETY: attached, a live object, whose type has a slot for `__await__` or not: most results have none.
-    unsafe {
-        if ffi::PyCoro_CheckExact(object.as_ptr()) == 1 {
-            return true;
-        }
-        let slots = (*ffi::Py_TYPE(object.as_ptr())).tp_as_async;
-        if slots.is_null() || (*slots).am_await.is_none() {
-            return false;
-        }
-    }
-    if object.is_instance_of::<Awaitable>() {
-        return true;
-    }
-    let py = object.py();
-    // As collections.abc.Coroutine has it. Generators lack __await__; futures and tasks lack send.
-    [
-        intern!(py, "__await__"),
-        intern!(py, "send"),
-        intern!(py, "throw"),
-        intern!(py, "close"),
-    ]
-    .iter()
-    .all(|name| object.get_type().hasattr(*name).unwrap_or(false))
-}
-
-// Flags of a code object: what a call of it makes instead of running it.
-const CO_GENERATOR: u32 = 0x20;
-const CO_COROUTINE: u32 = 0x80;
-const CO_ITERABLE_COROUTINE: u32 = 0x100;
-const CO_ASYNC_GENERATOR: u32 = 0x200;
-
-/// What a call of a function makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    Call,
-    Coroutine,
-}
-
-pub fn kind_of(who: &str, function: &Bound<'_, PyAny>) -> PyResult<Kind> {
-    if !function.is_callable() {
-        return Err(not_callable(who, function));
-    }
-    match code_flags(function) {
-        Some(flags) if flags & CO_COROUTINE != 0 => Ok(Kind::Coroutine),
-        Some(flags)
-            if flags & (CO_GENERATOR | CO_ASYNC_GENERATOR) != 0 && flags & CO_ITERABLE_COROUTINE == 0 =>
-        {
-            let name = name_of(function);
-            let name = text::of(name.bind(function.py()));
-            Err(PyTypeError::new_err(format!(
-                "{who}: {name} is a generator function, and calling it runs nothing of it: \
-                 pass a function that iterates over it"
-            )))
-        }
-        _ => Ok(Kind::Call),
-    }
-}
-
-#[cold]
-fn not_callable(who: &str, function: &Bound<'_, PyAny>) -> PyErr {
-    if is_coroutine(function) {
-        // Python would warn besides that it was never awaited; this error says what to do about it.
-        let _ = function.call_method0("close");
-    }
-    let kind = text::type_name(function);
-    let call = who.trim_end_matches("()");
-    if !call.ends_with("go") && call != "run" {
-        return PyTypeError::new_err(format!(
-            "{who} needs a function to call, not {kind}: pass the function itself, not the result of a call, and \
-             `lambda: function(1)` for one with arguments"
-        ));
-    }
-    PyTypeError::new_err(format!(
-        "{who} needs a function to call, not {kind}: pass the function and its arguments, {call}(function, 1), \
-         not the result of a call, {call}(function(1))"
-    ))
-}
-
-/// The code flags of what a call would run, as far as they can be known. Looks through methods,
-/// partials and `__call__`.
-fn code_flags(function: &Bound<'_, PyAny>) -> Option<u32> {
-    let py = function.py();
-    // SAFETY: attached, a live object; a function's code is a borrowed code object. Without the GIL another thread may give
-    // the function other code before ours is counted.
-    unsafe {
-        if !cfg!(Py_GIL_DISABLED) && ffi::PyFunction_Check(function.as_ptr()) == 1 {
-            let code = Bound::from_borrowed_ptr(py, ffi::PyFunction_GetCode(function.as_ptr()));
-            return flags_of(&code);
-        }
-    }
-    let mut function = function.clone();
-    // A partial of a partial is flattened by Python; more depth than this is somebody's joke.
-    for _ in 0..4 {
-        if let Some(code) = guard::found(py, function.getattr(intern!(py, "__code__"))) {
-            return flags_of(&code);
-        }
-        let inner = if is_partial(&function) {
-            function.getattr(intern!(py, "func"))
-        } else {
-            function.get_type().getattr(intern!(py, "__call__"))
-        };
-        function = guard::found(py, inner)?;
-    }
-    None
-}
-
-/// The flags of the code object that was asked for last: the same function is started many times in a row.
-static LAST_FLAGS: Mutex<Option<(Py<PyAny>, u32)>> = Mutex::new(None);
-
-fn flags_of(code: &Bound<'_, PyAny>) -> Option<u32> {
-    if let Some((last, flags)) = &*LAST_FLAGS.lock() {
-        if last.is(code) {
-            return Some(*flags);
-        }
-    }
-    let flags = code.getattr(intern!(code.py(), "co_flags"));
-    let flags = guard::found(code.py(), flags.and_then(|flags| flags.extract()))?;
-    let old = LAST_FLAGS.lock().replace((code.clone().unbind(), flags));
-    drop(old);
-    Some(flags)
-}
-
-/// A partial can only exist when functools was imported.
-fn is_partial(function: &Bound<'_, PyAny>) -> bool {
-    let py = function.py();
-    let Ok(Some(functools)) = host::imported(py, "functools") else {
-        return false;
-    };
-    let is_partial = functools
-        .getattr(intern!(py, "partial"))
-        .and_then(|partial| function.is_instance(&partial));
-    guard::found(py, is_partial).unwrap_or(false)
-}
-
-/// The function's name for messages: without the names of the functions it was defined in.
-pub fn short_name(function: &Bound<'_, PyAny>) -> String {
-    let name = name_of(function);
-    let name = name.bind(function.py()).to_string_lossy();
-    name.rsplit_once("<locals>.")
-        .map_or(&*name, |(_, name)| name)
-        .to_owned()
-}
-
-/// The function's qualified name.
-pub fn name_of(function: &Bound<'_, PyAny>) -> Py<PyString> {
-    let py = function.py();
-    // SAFETY: attached, a live object; a function's qualified name is a str. Without the GIL another thread may give the function
-    // another name before ours is counted.
-    unsafe {
-        if !cfg!(Py_GIL_DISABLED) && ffi::PyFunction_Check(function.as_ptr()) == 1 {
-            let name = (*function.as_ptr().cast::<ffi::PyFunctionObject>()).func_qualname;
-            return Bound::from_borrowed_ptr(py, name).cast_into_unchecked().unbind();
-        }
-    }
-    let named = |object: &Bound<'_, PyAny>| -> Option<Py<PyString>> {
-        let name = guard::found(py, object.getattr_opt(intern!(py, "__qualname__"))).flatten()?;
-        Some(name.cast_into::<PyString>().ok()?.unbind())
-    };
-    named(function)
-        .or_else(|| is_partial(function).then(|| named(&function.getattr(intern!(py, "func")).ok()?))?)
-        .unwrap_or_else(|| PyString::new(py, &text::type_name(function)).unbind())
-}
-
-/// Code object, and offset in it: a place in a program.
-type Place = (Py<PyAny>, i32);
-
-/// The place in the user's program from which we were called.
-fn caller(py: Python<'_>) -> Option<Place> {
-    // SAFETY: attached; borrowed references or null, without an error. The running frame lives, and so do its globals.
-    unsafe {
-        let (frame, globals) = (ffi::PyEval_GetFrame(), ffi::PyEval_GetGlobals());
-        if frame.is_null() || globals.is_null() {
-            return None;
-        }
-        if is_ours(py, globals) {
-            return outside(py, frame);
-        }
-        Some(place(py, frame))
-    }
-}
-
-/// The place from which gochan's own Python was called, which starts at `frame`: nobody looks for his mistakes there.
-///
-/// # Safety
-/// A live frame.
-#[cold]
-unsafe fn outside(py: Python<'_>, frame: *mut ffi::PyFrameObject) -> Option<Place> {
-    // SAFETY: the caller's promise, and then the frames that called it, each counted until the next one is. These functions give a
-    // new reference each; `PyFrame_GetBack` may give null without an error.
-    unsafe {
-        let mut next = Bound::from_borrowed_ptr(py, frame.cast());
-        loop {
-            let frame = next.as_ptr().cast();
-            let globals = Bound::from_owned_ptr(py, ffi::PyFrame_GetGlobals(frame).cast());
-            if !is_ours(py, globals.as_ptr()) {
-                return Some(place(py, frame));
-            }
-            match Bound::from_owned_ptr_or_opt(py, ffi::PyFrame_GetBack(frame).cast()) {
-                Some(back) => next = back,
-                None => break,
-            }
-        }
-        // A goroutine of gochan's own begins what another one needs.
-        current::goroutine(py)
-            .and_then(|goroutine| goroutine.get().start_place(py))
-            .or_else(|| Some(place(py, frame)))
-    }
-}
-
-/// # Safety
-/// A live frame.
-unsafe fn place(py: Python<'_>, frame: *mut ffi::PyFrameObject) -> Place {
-    // SAFETY: the caller's promise; `PyFrame_GetCode` gives a new reference and never fails.
-    unsafe {
-        let code = Bound::from_owned_ptr(py, ffi::PyFrame_GetCode(frame).cast());
-        (code.unbind(), ffi::PyFrame_GetLasti(frame))
-    }
-}
-
-/// The address of the globals that were looked at last and are none of ours: the same ones start many goroutines in a row. Should a
-/// module of ours come to be where a user's was, which takes one that is gone, a place in ours is told, which is true as well.
-static LAST_OUTSIDE: AtomicUsize = AtomicUsize::new(0);
-
-/// Whether these are the globals of a module of gochan. Not counted before it is known to be worth it: all threads share them.
-///
-/// # Safety
-/// A live object.
-#[inline]
-unsafe fn is_ours(py: Python<'_>, globals: *mut ffi::PyObject) -> bool {
-    if LAST_OUTSIDE.load(Ordering::Relaxed) == globals.addr() {
-        return false;
-    }
-    // SAFETY: the caller's promise.
-    let is_ours = has_our_name(&unsafe { Bound::from_borrowed_ptr(py, globals) });
-    if !is_ours {
-        LAST_OUTSIDE.store(globals.addr(), Ordering::Relaxed);
-    }
-    is_ours
-}
-
-fn has_our_name(globals: &Bound<'_, PyAny>) -> bool {
-    let py = globals.py();
-    let Ok(globals) = globals.cast::<PyDict>() else {
-        return false;
-    };
-    let name = guard::found(py, globals.get_item(intern!(py, "__name__"))).flatten();
-    let name = name.as_ref().and_then(|name| name.cast::<PyString>().ok());
-    let rest = name.and_then(|name| name.to_str().ok()?.strip_prefix("gochan"));
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

@@ -8,6 +8,7 @@
 
 use crate::awaitable::Awaitable;
 use crate::block;
+use crate::callable;
 use crate::chan::{ChanBase, RecvChan};
 use crate::chan_iter::{ChanAsyncIter, ChanIter};
 use crate::due::{self, Due};
@@ -15,7 +16,7 @@ use crate::fed;
 use crate::guard;
 use crate::limit::{self, Limit};
 use crate::operation::Operation;
-use crate::spawn::{self, Origin};
+use crate::spawn::Origin;
 use crate::value::Ref;
 use crate::wake::ChanCore;
 use crate::world;
@@ -288,7 +289,7 @@ impl Timer {
             }
             Kind::Calls(call) => {
                 let (name, state) = (
-                    spawn::short_name(call.function.bind(py)),
+                    callable::short_name(call.function.bind(py)),
                     when(call.due(), "not armed"),
                 );
                 format!("<gochan.Timer at {at:#x} of {name}() {state}>")

@@ -2,8 +2,8 @@
 
 use crate::announce;
 use crate::awaitable::Awaitable;
-use crate::coroutine;
 use crate::deferred;
+use crate::goexit;
 use crate::limit::Limit;
 use crate::operation::Operation;
 use crate::whole;
@@ -16,7 +16,7 @@ use pyo3::prelude::*;
 /// goroutines that share its thread.
 #[pyfunction]
 pub fn gosched(py: Python<'_>) -> PyResult<()> {
-    coroutine::check_exit(py)?;
+    goexit::check_exit(py)?;
     give_way(py);
     Ok(())
 }

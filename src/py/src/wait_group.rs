@@ -2,9 +2,9 @@
 
 use crate::awaitable::Awaitable;
 use crate::block;
-use crate::coroutine;
 use crate::error;
 use crate::gc;
+use crate::goexit;
 use crate::goroutine::Goroutine;
 use crate::limit::Limit;
 use crate::operation::Operation;
@@ -88,13 +88,13 @@ impl WaitGroup {
     /// Raises WaitGroupError, with the counter unchanged, if it would become negative.
     #[pyo3(signature = (delta=Delta(1), /), text_signature = "($self, delta=1, /)")]
     fn add(&self, py: Python<'_>, delta: Delta) -> PyResult<()> {
-        coroutine::check_exit(py)?;
+        goexit::check_exit(py)?;
         self.change(py, delta.0)
     }
 
     /// Takes one from the counter. Raises WaitGroupError, with the counter unchanged, if it is zero.
     fn done(&self, py: Python<'_>) -> PyResult<()> {
-        coroutine::check_exit(py)?;
+        goexit::check_exit(py)?;
         self.change(py, -1)
     }
 

@@ -1,7 +1,7 @@
 //! `WaitGroup.add` and `done` as bare C functions, for the steps that release nobody: all but the last of a group.
 
-use crate::coroutine;
 use crate::front::{self, front};
+use crate::goexit;
 use crate::wait_group::WaitGroup;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -53,6 +53,6 @@ unsafe fn step(object: *mut ffi::PyObject, delta: i64) -> Option<*mut ffi::PyObj
     // SAFETY: the caller's promise.
     let group =
         unsafe { Borrowed::from_ptr(Python::assume_attached(), object).cast_unchecked::<WaitGroup>() };
-    let done = !coroutine::some_exit() && group.get().core().add_at_once(delta);
+    let done = !goexit::some_exit() && group.get().core().add_at_once(delta);
     done.then(|| group.py().None().into_ptr())
 }

@@ -5,10 +5,10 @@
 
 use super::Awaitable;
 use crate::aio_waiter::AioWaiter;
-use crate::coroutine;
 use crate::current;
 use crate::deferred;
 use crate::error;
+use crate::goexit;
 use crate::goroutine::{Goroutine, flag};
 use crate::goroutine_wait::{Found, Start, Wait};
 use crate::host;
@@ -66,7 +66,7 @@ impl State {
         stepped: Option<Borrowed<'_, '_, Goroutine>>,
     ) -> PyResult<Step> {
         let py = slf.py();
-        coroutine::check_exit(py)?;
+        goexit::check_exit(py)?;
         if let Some(result) = self.operation.at_once(py) {
             // Before anything is asked or made ready for a wait: on a buffered channel most end here.
             self.is_over();

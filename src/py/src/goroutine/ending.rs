@@ -3,7 +3,7 @@
 use super::telling::Blocked;
 use super::{Goroutine, flag};
 use crate::chan::RecvChan;
-use crate::coroutine;
+use crate::goexit;
 use crate::report;
 use crate::scope;
 use crate::told::Told;
@@ -148,7 +148,7 @@ impl Goroutine {
         this.word.end();
         if this.unset(flag::EXITING) {
             this.set(flag::EXITED);
-            coroutine::exit_is_over();
+            goexit::exit_is_over();
         }
         if this.epoch == epoch::current() {
             scope::ended(this.scope.as_ref());

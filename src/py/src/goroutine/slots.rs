@@ -2,8 +2,8 @@
 
 use super::ending::End;
 use super::{Goroutine, flag};
-use crate::coroutine;
 use crate::guard;
+use crate::lost;
 use crate::pool::Pool;
 use crate::report;
 use pyo3::ffi;
@@ -39,7 +39,7 @@ unsafe extern "C" fn finalize(object: *mut ffi::PyObject) {
         let goroutine = unsafe { Bound::from_borrowed_ptr(py, object).cast_into_unchecked::<Goroutine>() };
         goroutine.get().set(flag::FINALIZED);
         if !goroutine.get().has_ended() {
-            guard::with_error_aside(py, || coroutine::collected(&goroutine));
+            guard::with_error_aside(py, || lost::collected(&goroutine));
         } else if !goroutine.get().has(flag::LOOKED) {
             guard::with_error_aside(py, || report::report(&goroutine));
         }
