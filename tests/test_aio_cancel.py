@@ -15,7 +15,7 @@ import pytest
 import loops
 import procs
 from collecting import collect_until, listening
-from gochan import Chan, aio, go, goexit, run
+from gochan import Goroutine, agosched, aio, go, goexit, run
 from loops import NewLoop, on_each_loop
 from parking import wait_until, wait_waiting
 from scheduler import under_a_deadline
@@ -77,8 +77,10 @@ def test_before_it_began() -> None:
         held.set()
         free.wait(PATIENCE)
 
+    began: list[str] = []
+
     async def never() -> None:
-        raise AssertionError
+        began.append("never")
 
     async def main() -> None:
         holder = go(aio, hold())
@@ -93,6 +95,7 @@ def test_before_it_began() -> None:
 
     asyncio.run(main())
     assert run(aio, asyncio.sleep(0, 7)) == 7
+    assert began == []
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
@@ -112,6 +115,57 @@ def test_ctrl_c_in_main(inner: Inner) -> None:
     inner.ends()
 
 
+def test_its_run_is_over_before_it_began() -> None:
+    """The task is made behind the end of the run: it sees that nobody waits, and does not begin."""
+    ran: list[str] = []
+
+    async def never() -> None:
+        ran.append("began")
+
+    async def main() -> None:
+        held.append(go(aio, never()))
+        while held[0].state != "waiting":
+            await agosched()
+
+    async def busy() -> None:
+        entered.set()
+        free.wait(PATIENCE)
+
+    held: list[Goroutine[None]] = []
+    entered, free = threading.Event(), threading.Event()
+    holder = go(aio, busy())
+    assert entered.wait(PATIENCE)
+    run(main)
+    free.set()
+    holder.result(PATIENCE)
+    assert run(aio, asyncio.sleep(0.001, "later")) == "later"
+    assert ran == []
+
+
+def test_it_is_cancelled_once() -> None:
+    """As its run ends, and then the program: the clean-up is not cut short."""
+    done = procs.run("""
+import asyncio, threading
+from gochan import agosched, aio, go, run
+began, cleaning = threading.Event(), threading.Event()
+async def inner():
+    began.set()
+    try:
+        await asyncio.sleep(60)
+    finally:
+        cleaning.set()
+        await asyncio.sleep(0.05)
+        print("cleaned up", flush=True)
+async def main():
+    go(aio, inner())
+    while not began.is_set():
+        await agosched()
+run(main)
+cleaning.wait()
+""")
+    assert done.ok() == "cleaned up\n"
+
+
 def test_its_run_is_over(inner: Inner) -> None:
     async def main() -> None:
         go(aio, inner())
@@ -123,15 +177,13 @@ def test_its_run_is_over(inner: Inner) -> None:
 
 
 def test_another_run_is_not_its_business(inner: Inner) -> None:
-    gate: Chan[None] = Chan()
-
     async def outside() -> None:
         await aio(inner())
 
     waiting = go(outside)
     assert inner.began.wait(PATIENCE)
     run(aio, asyncio.sleep(0))
-    gate.close()
+    run(aio, asyncio.sleep(0.01))  # what the end of the run before had the loop do is done
     wait_waiting(waiting)
     assert inner.log == []
     assert waiting.state == "waiting"
@@ -182,17 +234,18 @@ def test_a_lost_goroutine(inner: Inner) -> None:
 
 def test_at_exit_their_finally_blocks_run() -> None:
     done = procs.run("""
-import asyncio, threading
-from gochan import aio, go
-began = threading.Event()
+import asyncio
+from gochan import Chan, aio, go
+began = Chan(2)
 async def inner(name):
     try:
-        began.set()
+        began.send_nowait(name)
         await asyncio.sleep(60)
     finally:
         await asyncio.sleep(0.001)
         print(name, "finally", flush=True)
 async def stubborn():
+    began.send_nowait("stubborn")
     while True:
         try:
             await asyncio.sleep(60)
@@ -200,7 +253,9 @@ async def stubborn():
             print("no", flush=True)
 go(aio, stubborn())
 go(aio, inner("one"))
-began.wait()
+began.recv(), began.recv()
 print("exit", flush=True)
 """)
-    assert done.ok().splitlines() == ["exit", "no", "one finally"]
+    first, *rest = done.ok().splitlines()
+    assert first == "exit"
+    assert sorted(rest) == ["no", "one finally"]

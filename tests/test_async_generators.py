@@ -4,8 +4,9 @@ where somebody is left to wait for (PY8, PY9).
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -131,9 +132,27 @@ async def waits_in_the_body(log: Log) -> None:
         await Chan[int]().arecv()
 
 
+async def waits_while_it_is_closed(log: Log) -> None:
+    """As the goroutine that closes a generator which was dropped."""
+
+    async def lines() -> AsyncIterator[int]:
+        try:
+            yield 1
+        finally:
+            try:
+                await Chan[int]().arecv()
+            finally:
+                log.append("closed")
+
+    generator = lines()
+    assert await anext(generator) == 1
+    await cast(Any, generator).aclose()
+
+
 LOST: dict[str, tuple[Callable[[Log], Coroutine[Any, Any, None]], Log]] = {
     "inside": (iterates, ["inner", "outer"]),
     "nested": (nested, ["inner", "between", "outer"]),
+    "while it is closed": (waits_while_it_is_closed, ["closed"]),
     "in the body": (waits_in_the_body, ["closed"]),
 }
 
@@ -172,3 +191,51 @@ print("exit", flush=True)
 """
     )
     assert done.ok().splitlines() == ["exit", *expected]
+
+
+def test_at_exit_one_that_waits_for_something_foreign() -> None:
+    done = procs.run("""
+from gochan import Chan, go
+from parking import wait_waiting
+class Foreign:
+    def __await__(self):
+        try:
+            yield
+        finally:
+            print("foreign", flush=True)
+async def lines():
+    try:
+        yield 1
+    finally:
+        try:
+            await Foreign()
+            print("never", flush=True)
+        finally:
+            print("left", flush=True)
+async def waits():
+    async for _ in lines():
+        await Chan().arecv()
+g = go(waits)
+wait_waiting(g)
+print("exit", flush=True)
+""")
+    assert done.ok().splitlines() == ["exit", "foreign", "left"]
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="closing the step closes the generator")
+@on_each_start
+def test_one_whose_step_was_dropped_is_left_alone(
+    start: Start, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing can close it, and nothing is said of it."""
+    log: Log = []
+
+    async def main() -> None:
+        step = iterates(log)
+        step.send(None)
+        del step
+        await asleep(0.01)
+
+    start(main)
+    assert capfd.readouterr().err == ""
+    assert log == ["outer"]

@@ -110,3 +110,36 @@ print(run(forks))
 """
     )
     assert finished.ok() == "0\n0\n"
+
+
+def test_a_child_waits_for_no_closer_of_its_parent() -> None:
+    """Who closes an async generator is not in the child, whose run() ends without it."""
+    finished = procs.run("""
+import os
+from gochan import Chan, asleep, run
+gate = Chan()
+async def lines():
+    try:
+        yield 1
+    finally:
+        await gate.arecv_ok()
+        print("closed in", "the child" if os.getpid() != parent else "the parent", flush=True)
+async def first():
+    async for line in lines():
+        return line
+async def main():
+    await first()
+    await asleep(0.01)
+    global child
+    child = os.fork()
+    if child:
+        gate.close()
+parent = os.getpid()
+run(main)
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+    print("over", flush=True)
+else:
+    os._exit(0)
+""")
+    assert finished.ok().splitlines() == ["closed in the parent", "over"]

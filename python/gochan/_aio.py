@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import asyncio
 import inspect
+import os
 from contextlib import suppress
 
 TYPE_CHECKING = False
@@ -18,9 +19,13 @@ if TYPE_CHECKING:
 # How long exit waits for the loop to stop: a task may be in the middle of something long.
 PATIENCE = 0.2
 
-# asyncio itself holds its tasks weakly: one that waits for something only it knows of would be
-# collected.
-_running: dict[asyncio.Task[object], Call] = {}
+# Calls that have not ended. asyncio itself holds its tasks weakly: one that waits for something
+# only it knows of would be collected.
+_calls: set[Call] = set()
+
+# Those of a process that was forked are kept: asyncio complains of a task that is dropped before
+# its end.
+_others: list[object] = []
 
 _stopped: dict[asyncio.AbstractEventLoop, _thread.LockType] = {}
 
@@ -51,8 +56,10 @@ class Call:
     def __init__(self, loop: asyncio.AbstractEventLoop, run: int | None) -> None:
         self.loop = loop
         self.run = run
+        #: Once it has begun.
         self.task: asyncio.Task[object] | None = None
         self.left = False
+        _calls.add(self)
 
     def leave(self) -> None:
         """Nobody waits any more. From any thread."""
@@ -60,9 +67,13 @@ class Call:
             self.loop.call_soon_threadsafe(self.cancel)
 
     def cancel(self) -> None:
-        """In the thread of the loop."""
+        """In the thread of the loop. Once: a second time would cut its `finally` blocks short."""
+        if self.left:
+            return
         self.left = True
-        if self.task is not None:
+        if self.task is None:
+            _calls.discard(self)  # it will not begin
+        else:
             self.task.cancel()
 
 
@@ -70,7 +81,7 @@ def leave_run(loop: asyncio.AbstractEventLoop, run: int) -> None:
     """Nobody waits any more for what was started in this `run()`. From any thread."""
 
     def leave() -> None:
-        for call in [call for call in _running.values() if call.run == run]:
+        for call in [call for call in _calls if call.run == run]:
             call.cancel()
 
     with suppress(RuntimeError):
@@ -79,12 +90,30 @@ def leave_run(loop: asyncio.AbstractEventLoop, run: int) -> None:
 
 async def _end() -> None:
     """As `asyncio.run` does it at its end: tasks are cancelled. But they may not take for ever."""
+    for call in list(_calls):
+        call.cancel()
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     for task in tasks:
-        task.cancel()
+        if not _is_ours(task):
+            task.cancel()
     if tasks:
         await asyncio.wait(tasks, timeout=PATIENCE)
     asyncio.get_running_loop().stop()
+
+
+def _is_ours(task: asyncio.Task[Any]) -> bool:
+    return getattr(task.get_coro(), "cr_code", None) is wrap.__code__
+
+
+def _after_fork() -> None:
+    global _calls
+    _others.append((_calls, dict(_stopped)))
+    _calls = set()
+    _stopped.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def stop(loop: asyncio.AbstractEventLoop) -> None:
@@ -100,7 +129,6 @@ def stop(loop: asyncio.AbstractEventLoop) -> None:
 def _abandon(task: asyncio.Task[Any]) -> None:
     """Not a word of it: the program has ended."""
     task._log_destroy_pending = False  # type: ignore[attr-defined]
-    _running.pop(task, None)
     begun = task.get_coro()
     if not inspect.iscoroutine(begun):
         return
@@ -123,18 +151,15 @@ async def wrap(awaitable: Awaitable[_T], call: Call) -> tuple[bool, _T | BaseExc
     SystemExit, for one, would stop the loop for everybody. What is not a coroutine, or belongs to
     another loop, fails in here.
     """
-    task = asyncio.current_task()
-    assert task is not None
-    if call.left:
-        _forget(awaitable)
-        return False, asyncio.CancelledError()
-    call.task = task
-    _running[task] = call
     try:
+        if call.left:
+            _forget(awaitable)
+            return False, asyncio.CancelledError()
+        call.task = asyncio.current_task()
         return True, await awaitable
     except BaseException as error:
         # Its first frame is this one, which is not the caller's business.
         return False, error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
     finally:
-        _running.pop(task, None)
+        _calls.discard(call)
         call.task = None

@@ -1494,8 +1494,8 @@ def _signal_watch() -> None:
 def _go_apart(function: Callable[[], Any], /) -> Goroutine[Any]:
     """Start a plain function that belongs to no ``run()``, without contextvars."""
 
-def _go_closer(generator: AsyncGenerator[Any, Any], /) -> bool:
-    """Start a goroutine that closes an async generator; False when the program ends."""
+def _close_asyncgen(generator: AsyncGenerator[Any, Any], /) -> None:
+    """Close an async generator that was dropped before its end, in a goroutine: it may await."""
 
 # ------------------------------------------------------------------
 

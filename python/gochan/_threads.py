@@ -7,6 +7,7 @@ way that a Rust frame below the user's function would turn into an abort of the 
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
 
 def enter_runner() -> object:
     """Before this thread resumes goroutines. Returns what `leave_runner` needs."""
+    from gochan._gochan import _close_asyncgen  # pyright: ignore[reportPrivateUsage]
+
     _trace_as_threading_would()
     before = sys.get_asyncgen_hooks()
-    sys.set_asyncgen_hooks(firstiter=None, finalizer=close_asyncgen)
+    sys.set_asyncgen_hooks(firstiter=None, finalizer=_close_asyncgen)
     return before
 
 
@@ -47,26 +50,17 @@ def _untrace() -> None:
         sys.setprofile(None)
 
 
-def close_asyncgen(generator: AsyncGenerator[Any, Any]) -> None:
-    """Closes an async generator that was dropped before its end, in a goroutine: it may await.
-
-    When the program ends it is closed at once, and its `finally` blocks can not wait.
-    """
-    if getattr(generator, "ag_running", False):
-        # Its consumer was dropped in the middle of a step, which up to 3.12 leaves it so:
-        # nothing can close it.
-        return
-    from gochan._gochan import _go_closer  # pyright: ignore[reportPrivateUsage]
-
-    if _go_closer(generator):
-        return
+def close_now(generator: AsyncGenerator[Any, Any]) -> None:
+    """Closes an async generator when the program ends: its `finally` blocks can not wait."""
     closing = generator.aclose()
     try:
         closing.send(None)
     except StopIteration:
         return
-    # It waits for something that is not gochan's, and nobody is left who would wake it.
-    closing.close()
+    # It waits for something that is not gochan's, and nobody is left who would wake it. Not by
+    # `close`, which up to 3.12 does nothing to one that has begun.
+    with suppress(GeneratorExit, StopIteration, StopAsyncIteration):
+        closing.throw(GeneratorExit)
 
 
 def serve(

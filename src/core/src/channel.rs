@@ -181,7 +181,7 @@ impl<T, P: Parked<T>> RawChannel<T, P> {
     #[inline]
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
         let mut state = self.state.lock();
-        if state.receivers.is_empty() && state.buffer.len() < self.capacity && !state.closed {
+        if state.has_room(self.capacity) {
             // The common case: C3 (c), with nobody to wake.
             state.buffer.push_back(value);
             return Ok(());
@@ -200,7 +200,7 @@ impl<T, P: Parked<T>> RawChannel<T, P> {
             return false;
         }
         let mut state = self.state.lock();
-        if !state.receivers.is_empty() || state.buffer.len() >= self.capacity || state.closed {
+        if !state.has_room(self.capacity) {
             return false;
         }
         let Some(value) = value.take() else {
@@ -441,6 +441,12 @@ impl<T, P: Parked<T>> RawChannel<T, P> {
 
 /// The rules themselves. All of these run under the lock.
 impl<T, P: Parked<T>> State<T, P> {
+    /// Whether a send has nothing to do but to put its value into the buffer.
+    #[inline]
+    fn has_room(&self, capacity: usize) -> bool {
+        self.receivers.is_empty() && self.buffer.len() < capacity && !self.closed
+    }
+
     /// For one who finds the channel empty: when what a clock has sent on it was due.
     #[inline]
     pub(crate) fn poll(&mut self, after: &mut After<T, P>) -> Option<Instant> {

@@ -58,14 +58,18 @@ pub fn aio<'py>(awaitable: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Awaitable>
     Awaitable::new(py, Operation::Aio(Box::new(call)), Limit::Never)
 }
 
-/// The loop, which runs in a thread of its own. Made at the first use; a forked child makes its own.
+/// The loop, which runs in a thread of its own. Made at the first use; a forked child makes its own. What may not happen under its
+/// lock: any Python, a drop.
 static LOOP: Mutex<Option<Py<PyAny>>> = Mutex::new(None);
+
+fn known_loop(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
+    Some(LOOP.lock().as_ref()?.clone_ref(py).into_bound(py))
+}
 
 fn event_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     static START: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let known = LOOP.lock().as_ref().map(|known| known.clone_ref(py));
-    if let Some(known) = known {
-        return Ok(known.into_bound(py));
+    if let Some(known) = known_loop(py) {
+        return Ok(known);
     }
     exit::prepare(py)?;
     // Python code, which may let another thread in: that one's loop counts if it was first.
@@ -157,10 +161,8 @@ impl Drop for Task {
             return;
         }
         Python::try_attach(|py| {
-            guard::with_error_aside(py, || {
-                if let Err(error) = guard::call_method(call.bind(py), intern!(py, "leave"), []) {
-                    guard::raise_later(py, error, None);
-                }
+            guard::run_whole(py, None, || {
+                guard::call_method(call.bind(py), intern!(py, "leave"), []).map(drop)
             });
         });
     }
@@ -171,20 +173,14 @@ pub fn leave_run(py: Python<'_>, scope: &Scope) {
     if !scope.uses_aio() {
         return;
     }
-    let known = LOOP.lock().as_ref().map(|known| known.clone_ref(py));
-    let Some(known) = known else {
+    let Some(known) = known_loop(py) else {
         return;
     };
-    let left = py
-        .import("gochan._aio")
-        .and_then(|aio| aio.getattr("leave_run"))
-        .and_then(|leave| {
-            let run = scope.id().into_pyobject(py)?;
-            guard::call(&leave, [known.bind(py), run.as_any()]).map(drop)
-        });
-    if let Err(error) = left {
-        guard::raise_later(py, error, None);
-    }
+    guard::run_whole(py, None, || {
+        let leave = py.import("gochan._aio")?.getattr("leave_run")?;
+        let run = scope.id().into_pyobject(py)?;
+        guard::call(&leave, [&known, run.as_any()]).map(drop)
+    });
 }
 
 /// Starts `awaitable` as a task; its end goes into `result` as `(True, value)` or `(False, exception)`.
@@ -199,13 +195,19 @@ pub fn start(py: Python<'_>, awaitable: Py<PyAny>, result: &Arc<ChanCore>) -> Py
     let call = CALL
         .import(py, "gochan._aio", "Call")?
         .call1((&event_loop, run))?;
-    let task = WRAP
-        .import(py, "gochan._aio", "wrap")?
-        .call1((awaitable, &call))?;
-    let locals = TaskLocals::new(event_loop).with_context(spawn::copy_context(py)?.into_bound(py));
-    let future = pyo3_async_runtimes::into_future_with_locals(&locals, task)?;
+    let begin = || {
+        let wrap = WRAP.import(py, "gochan._aio", "wrap")?;
+        let task = wrap.call1((awaitable, &call))?;
+        let context = spawn::copy_context(py)?.into_bound(py);
+        let locals = TaskLocals::new(event_loop).with_context(context);
+        pyo3_async_runtimes::into_future_with_locals(&locals, task)
+    };
+    let future = begin().inspect_err(|_| {
+        // A Ctrl-C may come when the loop has it already.
+        guard::run_whole(py, None, || call.call_method0(intern!(py, "leave")).map(drop));
+    })?;
     let polled = std::sync::Arc::new(Polled {
-        future: Mutex::new(Some(Box::pin(future))),
+        state: Mutex::new(Polling::Idle(Box::pin(future))),
         result: Arc::clone(result),
     });
     polled.wake();
@@ -216,39 +218,78 @@ pub fn start(py: Python<'_>, awaitable: Py<PyAny>, result: &Arc<ChanCore>) -> Py
 }
 
 struct Polled {
-    /// `None` while it is polled, and when it is over.
-    future: Mutex<Option<Running>>,
+    /// What may not happen under its lock: a poll, a drop, any Python.
+    state: Mutex<Polling>,
     result: Arc<ChanCore>,
 }
 
-impl Wake for Polled {
-    /// Somebody has completed the future, or begins it: poll. Runs attached, on the loop's thread.
-    fn wake(self: std::sync::Arc<Self>) {
-        let taken = self.future.lock().take();
-        let Some(mut future) = taken else {
-            return;
-        };
-        let waker = std::sync::Arc::clone(&self).into();
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Pending => {
-                let old = self.future.lock().replace(future);
-                drop(old);
+enum Polling {
+    Idle(Running),
+    /// Somebody polls it.
+    Now,
+    /// The same, and it was woken meanwhile: it is polled once more.
+    NowAndAgain,
+    Over,
+}
+
+impl Polled {
+    /// The future, for the one who polls it.
+    fn take(&self) -> Option<Running> {
+        let mut state = self.state.lock();
+        match std::mem::replace(&mut *state, Polling::Over) {
+            Polling::Idle(future) => {
+                *state = Polling::Now;
+                return Some(future);
             }
-            Poll::Ready(end) => {
-                Python::try_attach(|py| {
-                    // `wrap` returns both ends; an error here is the loop's own.
-                    let pair = end.or_else(|error| {
-                        let failed = pyo3::types::PyBool::new(py, false).to_owned().into_any();
-                        let error = error.into_value(py).into_bound(py).into_any();
-                        PyTuple::new(py, [failed, error]).map(|pair| pair.into_any().unbind())
-                    });
-                    match pair {
-                        // One result, one place: never full, never closed.
-                        Ok(pair) => drop(self.result.try_send(Value::new(pair.into_bound(py)))),
-                        Err(error) => guard::write_unraisable(py, error, None),
-                    }
-                });
+            Polling::Now | Polling::NowAndAgain => *state = Polling::NowAndAgain,
+            Polling::Over => {}
+        }
+        None
+    }
+
+    /// It is pending. The future, if it was woken while it was polled.
+    fn put_back(&self, future: Running) -> Option<Running> {
+        let mut state = self.state.lock();
+        if matches!(*state, Polling::NowAndAgain) {
+            *state = Polling::Now;
+            return Some(future);
+        }
+        *state = Polling::Idle(future);
+        None
+    }
+}
+
+impl Wake for Polled {
+    /// Somebody has completed the future (the loop's thread), or begins it: poll. Runs attached.
+    fn wake(self: std::sync::Arc<Self>) {
+        let waker = std::sync::Arc::clone(&self).into();
+        let mut taken = self.take();
+        while let Some(mut future) = taken {
+            match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                Poll::Pending => taken = self.put_back(future),
+                Poll::Ready(end) => {
+                    *self.state.lock() = Polling::Over;
+                    return self.ends(end);
+                }
             }
         }
+    }
+}
+
+impl Polled {
+    fn ends(&self, end: PyResult<Py<PyAny>>) {
+        Python::try_attach(|py| {
+            // `wrap` returns both ends; an error here is the loop's own.
+            let pair = end.or_else(|error| {
+                let failed = pyo3::types::PyBool::new(py, false).to_owned().into_any();
+                let error = error.into_value(py).into_bound(py).into_any();
+                PyTuple::new(py, [failed, error]).map(|pair| pair.into_any().unbind())
+            });
+            match pair {
+                // One result, one place: never full, never closed.
+                Ok(pair) => drop(self.result.try_send(Value::new(pair.into_bound(py)))),
+                Err(error) => guard::write_unraisable(py, error, None),
+            }
+        });
     }
 }

@@ -10,6 +10,7 @@
 //! * A runner stays away for [`PATIENCE`] at most, and for a loop's bell only once per ring: that loop may be busy
 //!   with something else.
 
+use crate::collection;
 use crate::deferred;
 use pyo3::marker::Ungil;
 use pyo3::prelude::*;
@@ -29,6 +30,8 @@ const PATIENCE: Duration = Duration::from_micros(500);
 
 /// Runs `work` detached, and announces that this thread wants the GIL back afterwards.
 pub fn detach<R: Ungil + Send>(py: Python<'_>, work: impl Ungil + Send + FnOnce() -> R) -> R {
+    // Perhaps what this thread waits for is the business of those it has woken.
+    collection::let_go(py);
     detach_for(py, work, |_| true)
 }
 

@@ -68,7 +68,11 @@ impl Awaitable {
             _ => state.go_on(slf),
         };
         if step.is_err() && !matches!(state.stage, Stage::Task(_) | Stage::Goroutine(_)) {
-            state.is_over();
+            state.stage = Stage::Over;
+            // Its end may call Python, and that is free to look at this.
+            let operation = state.operation.take();
+            drop(guard);
+            drop(operation);
         }
         step
     }

@@ -5,7 +5,6 @@
 //! value. A main thread is woken by signals too, so that Ctrl-C works at once.
 
 use crate::announce;
-use crate::collection;
 use crate::current;
 use crate::deferred;
 use crate::error;
@@ -85,8 +84,6 @@ fn wait_once(
     let _record = goroutine::Waiting::enter(py, operation);
     // Whoever is stepped on this thread besides goes on elsewhere.
     runner::leave(py);
-    // Perhaps what this thread waits for is their business.
-    collection::let_go(py);
     let look = signals_arrive_here(py);
     loop {
         match announce::detach(py, || sleep(&waiter, &parker, deadline, look)) {

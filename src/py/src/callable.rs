@@ -119,7 +119,8 @@ fn code_flags(function: &Bound<'_, PyAny>) -> Option<u32> {
     None
 }
 
-/// The flags of the code object that was asked for last: the same function is started many times in a row.
+/// The flags of the code object that was asked for last: the same function is started many times in a row. What may not happen under
+/// it: a drop, any Python.
 static LAST_FLAGS: Mutex<Option<(Py<PyAny>, u32)>> = Mutex::new(None);
 
 fn flags_of(code: &Bound<'_, PyAny>) -> Option<u32> {

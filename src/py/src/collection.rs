@@ -95,6 +95,12 @@ pub fn let_go(py: Python<'_>) {
     }
 }
 
+/// A collection of the parent does not go on here, and its goroutines neither.
+pub fn after_fork_in_child() {
+    UNDER_WAY.store(false, Ordering::Relaxed);
+    std::mem::forget(std::mem::take(&mut *WOKEN.lock()));
+}
+
 /// What stands in `gc.callbacks`.
 static TELL: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 

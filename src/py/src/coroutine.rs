@@ -274,7 +274,8 @@ pub fn waits_in(goroutine: &Bound<'_, Goroutine>) -> Option<(String, Instant)> {
 
 /// A parked goroutine that stays so for as long as this lives.
 ///
-/// With the GIL nobody resumes it anyway while this thread looks. Without, another thread could in the middle of the look, which would
+/// With the GIL nobody resumes it anyway before the look has its own reference to the coroutine; an attribute of the user's on the way down may
+/// let others in, and then what is told is old news. Without the GIL another thread could resume it at any moment of the look, which would
 /// go through frames that run, and have the awaitable locked when the goroutine comes for its outcome.
 struct Held<'a, 'py>(&'a Bound<'py, Goroutine>);
 

@@ -5,7 +5,9 @@
 //! run between ours, and would wait for us with the GIL held. Locks over Python objects need no care:
 //! only attached threads take them, and the forking thread is the attached one.
 
-use crate::{aio, announce, current, deferred, monitor, report, scope, select, signals, world};
+use crate::{
+    aio, announce, collection, current, deferred, lost, monitor, report, scope, select, signals, world,
+};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -19,6 +21,8 @@ fn after_in_child() {
     current::after_fork_in_child();
     announce::after_fork_in_child();
     aio::after_fork_in_child();
+    collection::after_fork_in_child();
+    lost::after_fork_in_child();
     report::after_fork_in_child();
     signals::after_fork_in_child();
     select::after_fork_in_child();

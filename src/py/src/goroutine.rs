@@ -210,6 +210,11 @@ impl Goroutine {
         self.id
     }
 
+    fn asked(slf: Bound<'_, Self>, ask: Ask) -> Operation {
+        let goroutine = slf.unbind();
+        Operation::Ask { goroutine, ask }
+    }
+
     fn ask(
         slf: Bound<'_, Self>,
         ask: Ask,
@@ -217,8 +222,7 @@ impl Goroutine {
         ctx: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyAny>> {
         let py = slf.py();
-        let goroutine = slf.unbind();
-        let operation = Operation::Ask { goroutine, ask };
+        let operation = Self::asked(slf, ask);
         let (name, _) = operation.names();
         let limit = Limit::parse(timeout, name)?;
         block::wait(py, operation.under(ctx, name)?, limit)
@@ -298,11 +302,7 @@ impl Goroutine {
         let name = "Goroutine.ajoin()";
         let limit = Limit::parse(timeout, name)?;
         let py = slf.py();
-        let join = Operation::Ask {
-            goroutine: slf.unbind(),
-            ask: Ask::Join,
-        };
-        Awaitable::new(py, join.under(ctx, name)?, limit)
+        Awaitable::new(py, Self::asked(slf, Ask::Join).under(ctx, name)?, limit)
     }
 
     /// Waits for the end; gives the function's result, or raises what it raised. None after `goexit()`.
@@ -335,14 +335,7 @@ impl Goroutine {
 
     fn __await__(slf: Bound<'_, Self>) -> PyResult<Bound<'_, Awaitable>> {
         let py = slf.py();
-        Awaitable::new(
-            py,
-            Operation::Ask {
-                goroutine: slf.unbind(),
-                ask: Ask::Result,
-            },
-            Limit::Never,
-        )
+        Awaitable::new(py, Self::asked(slf, Ask::Result), Limit::Never)
     }
 
     #[allow(clippy::unused_self)]

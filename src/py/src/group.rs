@@ -137,7 +137,10 @@ impl Group {
         // Whatever becomes of the context: nobody is to wait for a place or an end that has come.
         let cancelled = failed.map_or(Ok(()), |goroutine| this.fails(goroutine));
         this.gives_slot();
-        this.takes_one(py).and(cancelled)
+        if let Err(error) = this.takes_one(py) {
+            guard::raise_later(py, error, Some(slf.as_any()));
+        }
+        cancelled
     }
 
     fn fails(&self, goroutine: &Bound<'_, Goroutine>) -> PyResult<()> {

@@ -175,6 +175,17 @@ pub fn raise_later(py: Python<'_>, error: PyErr, place: Option<&Bound<'_, PyAny>
     }
 }
 
+/// Runs something in Python that must not be missed, in a place that can not raise. Signal handlers run as a function in Python
+/// begins: so they run first, or what one raises would come out in place of the call.
+pub fn run_whole(py: Python<'_>, place: Option<&Bound<'_, PyAny>>, run: impl FnOnce() -> PyResult<()>) {
+    with_error_aside(py, || {
+        let interrupted = py.check_signals().err();
+        for error in run().err().into_iter().chain(interrupted) {
+            raise_later(py, error, place);
+        }
+    });
+}
+
 /// What a look at somebody's object found, where nothing is an answer too. An `Exception` that its `__getattr__` raises means
 /// nothing; what is none, such as a Ctrl-C that came in there, was not the object's and is raised later.
 pub fn found<T>(py: Python<'_>, looked: PyResult<T>) -> Option<T> {

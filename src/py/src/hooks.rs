@@ -3,6 +3,7 @@
 //! Both belong to the thread, not to the goroutine; so they are set once for as long as the thread is a runner.
 
 use crate::guard;
+use crate::spawn;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
@@ -40,7 +41,7 @@ fn of_main(py: Python<'_>) -> PyResult<&'static OfMain> {
         Ok(OfMain {
             get: sys.getattr("get_asyncgen_hooks")?.unbind(),
             set: sys.getattr("set_asyncgen_hooks")?.unbind(),
-            finalizer: py.import("gochan._threads")?.getattr("close_asyncgen")?.unbind(),
+            finalizer: wrap_pyfunction!(spawn::close_asyncgen, py)?.into_any().unbind(),
         })
     })
 }

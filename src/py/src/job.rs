@@ -39,6 +39,18 @@ pub struct Work {
     pub kwargs: Option<Py<PyDict>>,
 }
 
+impl Work {
+    /// A call without arguments.
+    pub fn bare(context: Py<PyAny>, function: &Bound<'_, PyAny>) -> Self {
+        Self {
+            context,
+            function: function.clone().unbind(),
+            args: PyTuple::empty(function.py()).unbind(),
+            kwargs: None,
+        }
+    }
+}
+
 #[pymethods]
 impl Job {
     /// The function returned.

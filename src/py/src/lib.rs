@@ -155,7 +155,7 @@ mod _gochan {
         close, ignored, mark, notify, notify_context, reset, set_again, stop, wanted, watch,
     };
     #[pymodule_export]
-    use super::spawn::{go_apart, go_closer};
+    use super::spawn::{close_asyncgen, go_apart};
     #[pymodule_export]
     use super::timer::{Ticker, Timer, after, after_func, asleep, sleep, tick};
     #[pymodule_export]
@@ -221,7 +221,7 @@ mod _gochan {
                 let name = name
                     .cast::<pyo3::types::PyString>()
                     .map_or_else(|_| String::new(), crate::text::of);
-                !name.starts_with("_signal") && !name.starts_with("_go_")
+                !name.starts_with("_signal") && name != "_go_apart" && name != "_close_asyncgen"
             })
             .collect();
         module.setattr("__all__", all)?;

@@ -9,14 +9,20 @@ use crate::guard;
 use crate::scope;
 use crate::world;
 use parking_lot::Mutex;
-use pyo3::exceptions::{PyGeneratorExit, PyResourceWarning, PyStopAsyncIteration};
+use pyo3::exceptions::{PyGeneratorExit, PyResourceWarning, PyStopAsyncIteration, PyStopIteration};
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
 
 /// Goroutines that were found while their own coroutine was running: closed at the end of the collection, or a little later
 /// if it was none.
+/// What may not happen under it: a drop, any Python.
 static LATER: Mutex<Vec<Py<Goroutine>>> = Mutex::new(Vec::new());
+
+/// Those of the parent are the parent's to close.
+pub fn after_fork_in_child() {
+    std::mem::forget(std::mem::take(&mut *LATER.lock()));
+}
 
 /// The collector, or the last reference, found a goroutine that has not ended: nothing can wake it any more.
 pub fn collected(goroutine: &Bound<'_, Goroutine>) {
@@ -169,8 +175,8 @@ pub fn close(goroutine: &Bound<'_, Goroutine>) {
 
 /// Closes the async generators of a chain of awaits that wait themselves, from the innermost outwards.
 ///
-/// Up to 3.12, closing whoever iterates over such a generator leaves it where it is, for ever: `close` of what `__anext__` gave does
-/// nothing. `throw` reaches it.
+/// Up to 3.12, closing whoever iterates over such a generator leaves it where it is, for ever: `close` of what `__anext__` or `aclose` gave
+/// does nothing. `throw` reaches it.
 fn close_generators(coroutine: &Bound<'_, PyAny>) {
     if cfg!(Py_3_13) {
         return;
@@ -184,7 +190,7 @@ fn close_generators(coroutine: &Bound<'_, PyAny>) {
         if object
             .get_type()
             .name()
-            .is_ok_and(|name| name == "async_generator_asend")
+            .is_ok_and(|name| name == "async_generator_asend" || name == "async_generator_athrow")
         {
             steps.push(object);
         }
@@ -196,7 +202,9 @@ fn close_generators(coroutine: &Bound<'_, PyAny>) {
             .into_any();
         match guard::call_method(&step, intern!(py, "throw"), [&closing]) {
             Err(error) if error.is_instance_of::<PyGeneratorExit>(py) => {}
+            // What `throw` gives when the generator has ended: it, or `aclose`.
             Err(error) if error.is_instance_of::<PyStopAsyncIteration>(py) => {}
+            Err(error) if error.is_instance_of::<PyStopIteration>(py) => {}
             Err(error) => guard::raise_later(py, error, Some(&step)),
             // It goes on all the same. Python says so of it when it is dropped, as of a coroutine that does.
             Ok(_) => {}

@@ -78,19 +78,20 @@ pub fn report(goroutine: &Bound<'_, Goroutine>) {
     if error.is_instance_of::<PySystemExit>() {
         return;
     }
-    // The hook is the first function in Python that runs now. A Ctrl-C that came before would come out of it, in place of the report.
-    let interrupted = py.check_signals().err();
-    let hook = HOOK.lock().as_ref().map(|hook| hook.clone_ref(py));
-    let told = hook.map(|hook| guard::call(hook.bind(py), [goroutine.as_any(), &error]).map(drop));
-    let written = match &told {
-        Some(Ok(())) => Ok(()),
-        // A hook that fails is not to take the goroutine's own error along.
-        Some(Err(_)) | None => write(goroutine, &error),
-    };
-    let failed = told.and_then(Result::err);
-    for error in written.err().into_iter().chain(failed).chain(interrupted) {
-        guard::raise_later(py, error, Some(goroutine.as_any()));
-    }
+    guard::run_whole(py, Some(goroutine.as_any()), || {
+        let hook = HOOK.lock().as_ref().map(|hook| hook.clone_ref(py));
+        let Some(hook) = hook else {
+            return write(goroutine, &error);
+        };
+        let told = guard::call(hook.bind(py), [goroutine.as_any(), &error]);
+        if told.is_err() {
+            // A hook that fails is not to take the goroutine's own error along.
+            if let Err(error) = write(goroutine, &error) {
+                guard::raise_later(py, error, Some(goroutine.as_any()));
+            }
+        }
+        told.map(drop)
+    });
 }
 
 /// The default: writes name, place and traceback to stderr.

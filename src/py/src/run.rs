@@ -160,8 +160,12 @@ impl<'py> Home<'_, 'py> {
                 coroutine::step_main(&self.main, raised.take());
                 continue;
             }
-            // What was raised before is kept: somebody may hold main at this moment, to look at it.
-            raised = self.wait(py).err().or(raised);
+            if let Err(error) = self.wait(py) {
+                // Somebody may hold main at this moment, to look at it: then what was raised before is still here.
+                if let Some(second) = raised.replace(error) {
+                    guard::raise_later(py, second, None);
+                }
+            }
         }
         // It came when main had nothing left to run.
         raised.map_or(Ok(()), Err)

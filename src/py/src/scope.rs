@@ -24,7 +24,8 @@ pub struct Scope {
     active: AtomicUsize,
     /// Whether a task of `aio()` was started in it.
     uses_aio: AtomicBool,
-    /// Counts the goroutines that close async generators, once there was one.
+    /// Counts the goroutines that close async generators, once there was one. Not shown to the collector: nobody but `run()` waits on
+    /// it, from a plain thread, so it refers to nothing. What may not happen under its lock: a drop, any Python.
     closers: Mutex<Option<Py<WaitGroup>>>,
     /// A waiter that is over, for peers of goroutines that are abandoned.
     pub nobody: Waiter<Value>,
@@ -162,6 +163,9 @@ pub fn after_fork_in_child() {
     let gone = std::mem::take(&mut *LIVE.lock());
     for scope in &gone {
         scope.active.store(0, Ordering::Release);
+        // Who closes generators does so in the parent: a `run()` of the child does not wait for them.
+        let closers = scope.closers.lock().take();
+        drop(closers);
     }
     drop(gone);
 }

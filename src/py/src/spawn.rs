@@ -200,38 +200,35 @@ pub fn go_apart<'py>(function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Gorout
     goexit::check_exit(py)?;
     // SAFETY: attached; a new reference or null with an error.
     let context = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_New()) }?;
-    let work = Work {
-        context: context.unbind(),
-        function: function.clone().unbind(),
-        args: PyTuple::empty(py).unbind(),
-        kwargs: None,
-    };
+    let work = Work::bare(context.unbind(), function);
     start_call(py, work, None, None)
 }
 
-/// Starts a goroutine that closes an async generator, which its `run()` waits for. False when the program ends: nothing that is
-/// started now would run.
+/// Closes an async generator that was dropped before its end, in a goroutine: it may await. The `run()` that it is dropped in waits
+/// for that. The hook of `sys.set_asyncgen_hooks`; in Rust, because a Ctrl-C that comes as a finalizer in Python begins is lost.
 #[pyfunction]
-#[pyo3(name = "_go_closer", signature = (generator, /))]
-pub fn go_closer(generator: &Bound<'_, PyAny>) -> PyResult<bool> {
+#[pyo3(name = "_close_asyncgen", signature = (generator, /))]
+pub fn close_asyncgen(generator: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = generator.py();
-    if world::is_stopped() {
-        return Ok(false);
+    let running = generator.getattr_opt(intern!(py, "ag_running"))?;
+    if running.map_or(Ok(false), |running| running.is_truthy())? {
+        // Its consumer was dropped in the middle of a step, which up to 3.12 leaves it so: nothing can close it.
+        return Ok(());
     }
-    let work = Work {
-        context: copy_context(py)?,
-        function: generator.getattr(intern!(py, "aclose"))?.unbind(),
-        args: PyTuple::empty(py).unbind(),
-        kwargs: None,
-    };
+    if world::is_stopped() {
+        // Nothing that is started now would run.
+        let close = py.import("gochan._threads")?.getattr("close_now")?;
+        return guard::call(&close, [generator]).map(drop);
+    }
+    let close = generator.getattr(intern!(py, "aclose"))?;
     // Not of a run that is over: then nobody would resume it.
     let scope = current::scope(py).filter(|scope| !scope.is_over());
     let told = match &scope {
         Some(scope) => Some(Told::WaitGroup(scope.closers(py)?)),
         None => None,
     };
-    start_call(py, work, told.as_ref(), scope)?;
-    Ok(true)
+    let work = Work::bare(copy_context(py)?, &close);
+    start_call(py, work, told.as_ref(), scope).map(drop)
 }
 
 fn start_call<'py>(
@@ -319,12 +316,7 @@ impl Origin {
             unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_Copy(self.context.as_ptr())) }?;
         let context = context.unbind();
         if self.kind == Kind::Call {
-            let work = Work {
-                context,
-                function: function.clone().unbind(),
-                args: PyTuple::empty(py).unbind(),
-                kwargs: None,
-            };
+            let work = Work::bare(context, function);
             let job = Bound::new(py, Job::new(work))?;
             scope::began(goroutine.get().scope());
             job.get().arm(goroutine);

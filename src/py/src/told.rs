@@ -52,7 +52,7 @@ impl Told {
             }
         };
         if let Err(error) = told {
-            guard::write_unraisable(py, error, Some(&object));
+            guard::raise_later(py, error, Some(&object));
         }
     }
 
