@@ -4,6 +4,7 @@ given to it and the line of the user's program that made it.
 
 from __future__ import annotations
 
+import gc
 import inspect
 import re
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from collecting import collect_until, listening
-from gochan import Chan, Group, WaitGroup, num_goroutine, set_excepthook
+from gochan import Chan, Goroutine, Group, WaitGroup, num_goroutine, set_excepthook
 from gochan.patterns import batch, broadcast, fan_out, generate, merge, pipe, take, where
 from reporting import Expected
 from staging import Crew
@@ -36,6 +37,13 @@ async def async_failing(n: int) -> int:
     raise Expected("in async_failing")
 
 
+def local() -> Callable[[int], int]:
+    def inner(n: int) -> int:
+        raise Expected("in inner")
+
+    return inner
+
+
 class Failing:
     def __call__(self, n: int) -> int:
         raise Expected("in Failing")
@@ -54,6 +62,7 @@ class Failing:
         (Failing(), "Failing"),
         (Failing().method, "Failing.method"),
         (lambda n: failing(n), "<lambda>"),
+        (local(), "inner"),
     ],
 )
 def test_a_stage_is_named_after_its_function(fn: Any, name: str, workers: int) -> None:
@@ -62,6 +71,19 @@ def test_a_stage_is_named_after_its_function(fn: Any, name: str, workers: int) -
     (stage,) = crew.goroutines
     assert stage.name == f"pipe({name})-{stage.id}"
     assert isinstance(stage.exception(PATIENCE), Expected)
+
+
+@pytest.mark.parametrize("stage", [pipe, where])
+def test_the_goroutine_of_a_call_is_named_after_its_function(stage: Any) -> None:
+    names: list[str] = []
+
+    def told(n: int) -> int:
+        known = [thing for thing in gc.get_objects() if isinstance(thing, Goroutine)]
+        names.extend(g.name.rpartition("-")[0] for g in known)
+        return n
+
+    assert list(stage(generate([1]), told)) == [1]
+    assert "told" in [name.rpartition(".")[2] for name in names]
 
 
 def some() -> Iterator[int]:

@@ -10,10 +10,10 @@ import asyncio
 import multiprocessing
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -208,3 +208,23 @@ def test_engine(engine: str, tmp_path: Path) -> None:
                 check(pool, executor, place)
         if executor is not None:  # it is the user's: the pools left it alone
             assert executor.submit(square, 3).result() == 9
+
+
+def test_a_future_of_a_class_of_its_own_keeps_what_that_can() -> None:
+    class Special(Future[Any]):
+        def extra(self) -> int:
+            return 7
+
+    class Own(Executor):
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Special:
+            future = Special()
+            future.set_result(fn(*args, **kwargs))
+            return future
+
+    async def main() -> None:
+        with Pool(1, executor=Own()) as pool:
+            future: Any = pool.submit(int)
+            assert isinstance(future, Special)
+            assert (await cast("PoolFuture[int]", future), future.extra()) == (0, 7)
+
+    asyncio.run(main())

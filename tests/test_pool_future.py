@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import gc
+import os
 import threading
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -17,9 +18,21 @@ from typing import Any
 
 import pytest
 
-from gochan import BlockingError, Chan, Goroutine, Group, Pool, PoolFuture, aio, go, run
+from gochan import (
+    BlockingError,
+    Chan,
+    Goroutine,
+    Group,
+    Pool,
+    PoolFuture,
+    _pool_workers,
+    aio,
+    go,
+    run,
+)
 from parking import wait_blocked, wait_until
 from pools import fail_at, square
+from watch import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("deadline")
 
@@ -293,21 +306,84 @@ def test_what_a_job_leaves_behind_is_held_back() -> None:
         assert left_behind.result() == 9
 
 
-def test_the_end_waits_for_jobs_that_stepped_aside() -> None:
+class Aside:
+    """A pool of one worker, whose job has stepped aside and waits."""
+
+    def __init__(self) -> None:
+        self.gate, self.done, self.pool = Chan[None](), threading.Event(), Pool(1)
+        future = self.pool.submit(self.job)
+        wait_until(lambda: " active=0 " in repr(self.pool) and future.running(), "it waits aside")
+
+    @property
+    def workers(self) -> Any:
+        return self.pool._workers  # pyright: ignore[reportPrivateUsage]
+
+    def job(self) -> None:
+        with self.workers.aside():
+            self.gate.recv_ok()
+        self.done.set()
+
+
+@pytest.fixture
+def aside() -> Iterator[Aside]:
+    aside = Aside()
+    yield aside
+    if not aside.gate.closed:
+        aside.gate.close()
+    aside.pool.shutdown()
+
+
+def test_the_end_waits_for_jobs_that_stepped_aside(aside: Aside) -> None:
     """They have no slot, and none of those who have one runs any more."""
-    gate, done = Chan[None](), threading.Event()
-    pool = Pool(1)
-
-    def job() -> None:
-        with pool._workers.aside():  # pyright: ignore[reportPrivateUsage]
-            gate.recv_ok()
-        done.set()
-
-    future = pool.submit(job)
-    wait_until(lambda: " active=0 " in repr(pool) and future.running(), "it waits aside")
-    closer = threading.Thread(target=pool.shutdown)
+    closer = threading.Thread(target=aside.pool.shutdown)
     closer.start()
     wait_blocked(closer)
-    gate.close()
+    aside.gate.close()
     closer.join()
-    assert done.is_set()
+    assert aside.done.is_set()
+
+
+def test_an_end_that_a_loop_refuses_leaves_the_pool_open(aside: Aside) -> None:
+    async def main() -> None:
+        with pytest.raises(BlockingError):
+            aside.pool.shutdown()
+
+    asyncio.run(main())
+    assert aside.pool.submit(int).result(PATIENCE) == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_a_child_knows_nothing_of_jobs_that_stepped_aside(aside: Aside) -> None:
+    if (child := os.fork()) == 0:
+        os._exit(0 if aside.workers.is_idle() else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_job_that_waits_for_another_pool_gives_no_place_there() -> None:
+    gate, futures = Chan[None](), Chan[PoolFuture[Any]](1)
+    with Pool(1) as mine, Pool(1) as other:
+
+        async def job() -> PoolFuture[int]:
+            first, second = other.submit(gate.recv_ok), other.submit(int)
+            futures.send(first)
+            await first
+            return second
+
+        done = mine.submit(job)
+        first: Any = futures.recv(timeout=PATIENCE)
+        wait_until(lambda: "receivers=1" in repr(first._landed), "the job waits")
+        assert " active=1 " in repr(other)
+        gate.close()
+        assert done.result(PATIENCE).result(PATIENCE) == 0
+
+
+def test_pools_that_are_gone_are_not_kept_in_mind() -> None:
+    known = _pool_workers._all  # pyright: ignore[reportPrivateUsage]
+    gc.collect()
+    before = set(known)
+    pool = Pool(1)
+    assert len(known) == len(before) + 1
+    pool.shutdown()
+    del pool
+    gc.collect()
+    assert set(known) <= before

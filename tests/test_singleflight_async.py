@@ -195,3 +195,17 @@ def test_an_error_is_not_kept_alive_by_its_traceback() -> None:
             assert gone() is None
     finally:
         gc.enable()
+
+
+def test_a_function_that_awaits_does_not_keep_its_thread() -> None:
+    flight, gate = Flight(), Chan[None]()
+
+    async def main() -> None:
+        task = asyncio.ensure_future(flight.ado("key", gate.arecv_ok))
+        await asyncio.sleep(0)
+        with pytest.raises(BlockingError):  # not RuntimeError: it is not the function that asks
+            flight.do("key", int)
+        gate.close()
+        await task
+
+    asyncio.run(main())
