@@ -308,8 +308,7 @@ def test_repr_names_the_function() -> None:
 def test_no_call_after_exit_and_none_in_a_forked_child() -> None:
     child = procs.run(
         """
-        import os, sys, warnings, gochan
-        warnings.simplefilter("ignore", DeprecationWarning)  # fork() beside threads, from 3.12 on
+        import os, sys, gochan
         timer = gochan.after_func(0.2, lambda: os.write(1, b"called\\n"))
         pid = os.fork()
         if pid == 0:

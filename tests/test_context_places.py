@@ -106,8 +106,7 @@ def test_after_a_fork() -> None:
     """A deadline comes in the child too; what the parent's goroutines wait for does no harm."""
     child = procs.run(
         """
-        import os, time, warnings
-        warnings.simplefilter("ignore", DeprecationWarning)
+        import os, time
         from gochan import *
         top = with_timeout(background(), 0.3, cause=ValueError("top"))
         ctx, other = with_cancel(with_value(top, "a", 1)), with_cancel(background())

@@ -15,12 +15,10 @@ import procs
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork() here")
 
 SETUP = """
-import asyncio, logging, os, sys, threading, time, traceback, warnings
+import asyncio, logging, os, sys, threading, time, traceback
 from gochan import Chan, ChanClosed, WaitGroup, WouldBlock, go, num_goroutine
 from parking import settle, wait_parked, wait_until, wait_waiting
 
-# 3.12 and later warn of fork() in a process with threads: that is what is tested here.
-warnings.simplefilter("ignore", DeprecationWarning)
 
 def in_child(fn, *args):
     '''Run it in a forked child that ends by the ordinary way out. Its exit status must be 0.'''

@@ -193,8 +193,7 @@ def test_a_forked_child_has_the_pool_without_its_jobs() -> None:
     child = procs.run(
         SLOW
         + """
-import os, warnings
-warnings.simplefilter("ignore", DeprecationWarning)  # a fork beside threads, from 3.12 on
+import os
 gate = threading.Event()
 pool = Pool(1, queue=1)
 pool.submit(gate.wait)

@@ -9,7 +9,7 @@ import pytest
 import procs
 
 PARKED = """
-import asyncio, os, signal, sys, threading, warnings
+import asyncio, os, signal, sys, threading
 from gochan import Chan, aselect, go, run, select, sending
 from parking import wait_blocked, wait_parked
 
@@ -70,7 +70,6 @@ def test_a_forked_child_uses_channels_on_which_the_parent_is_parked() -> None:
     finished = procs.run(
         PARKED
         + """
-warnings.simplefilter("ignore", DeprecationWarning)  # fork() beside threads, from 3.12 on
 async def wait():
     return await aselect(a, sending(b, 1))
 selecting = go(select, a, sending(b, 1)), go(wait)

@@ -345,8 +345,6 @@ raise_signal(SIGTERM)
 def test_a_forked_child_has_it_no_more() -> None:
     run(
         """
-import warnings
-warnings.simplefilter("ignore", DeprecationWarning)
 with notify_context(background(), SIGTERM) as ctx:
     pid = os.fork()
     if pid == 0:

@@ -16,8 +16,6 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals 
 SETUP_FORK = (
     SETUP_NOTIFY
     + """
-import warnings
-warnings.simplefilter("ignore", DeprecationWarning)  # of fork() beside threads, from 3.12 on
 
 def status_of(fn):
     '''How a forked child ends that runs `fn`: its exit status, or minus the signal.'''

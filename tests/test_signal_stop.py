@@ -230,8 +230,6 @@ def attempt(rounds):
             return False
     return True
 
-import warnings
-warnings.simplefilter("ignore", DeprecationWarning)  # of fork() beside threads, from 3.12 on
 sys.setswitchinterval(1e-5)
 caught = killed = 0
 for _ in range(60):
