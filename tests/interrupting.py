@@ -11,6 +11,7 @@ real SIGINT come, and the handler runs where the interpreter looks next.
 from __future__ import annotations
 
 import ctypes
+import gc
 import opcode
 import signal
 import sys
@@ -83,6 +84,8 @@ def everywhere(
         interrupts = _Interrupts(at, (OURS, *more_files))
         came = False
         before = sys.gettrace()
+        # A generator that the collector closes is traced too, and no signal can come there.
+        gc.disable()
         sys.settrace(interrupts)
         try:
             act()
@@ -90,6 +93,7 @@ def everywhere(
             came = True
         finally:
             sys.settrace(before)
+            gc.enable()
         assert came == (interrupts.hit is not None), f"lost at {interrupts.hit}"
         check(interrupts.hit or "the end")
         if not came:

@@ -186,7 +186,8 @@ async def test_every_way_to_receive(host: Host) -> None:
 # ------------------------------------------------------------------ the object
 def test_repr_says_when() -> None:
     timer = Timer(90)
-    assert " due in 89.9" in repr(timer) or " due in 90.000 s" in repr(timer)
+    text = repr(timer)
+    assert " due in 89.9" in text or " due in 90.000 s" in text
     timer.stop()
     assert repr(timer).endswith(" not armed>")
     timer.reset(0)
