@@ -6,7 +6,8 @@
 //! only attached threads take them, and the forking thread is the attached one.
 
 use crate::{
-    aio, announce, collection, current, deferred, lost, monitor, report, scope, select, signals, world,
+    aio, announce, collection, current, deferred, goroutine, lost, monitor, report, scope, select, signals,
+    world,
 };
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -18,6 +19,7 @@ fn after_in_child() {
     world::after_fork_in_child();
     monitor::after_fork_in_child();
     scope::after_fork_in_child();
+    goroutine::after_fork_in_child();
     current::after_fork_in_child();
     announce::after_fork_in_child();
     aio::after_fork_in_child();

@@ -30,7 +30,6 @@ use crate::wake::ValueWaiter;
 use gochan_core::clock::{Clock, Monotonic};
 use gochan_core::sched::park_word::{ParkWord, Standing};
 use gochan_core::sys::Arc;
-use gochan_core::waiter::epoch;
 use parking_lot::Mutex;
 use pyo3::exceptions::PyTypeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -41,6 +40,13 @@ use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+/// The first one of this process. Those before it are of a process that this one was forked from.
+static FIRST_ID: AtomicU64 = AtomicU64::new(1);
+
+/// A fork in a goroutine leaves the child none to count.
+pub fn after_fork_in_child() {
+    FIRST_ID.store(NEXT_ID.load(Ordering::Relaxed), Ordering::Relaxed);
+}
 
 /// Bits of `Goroutine::flags`.
 pub mod flag {
@@ -70,8 +76,6 @@ pub struct Goroutine {
     /// Where `go` was called: code object, and offset in it. No text is made before somebody asks.
     started: Option<Py<PyAny>>,
     started_at: i32,
-    /// The process it was started in: a fork in a goroutine leaves the child none to count.
-    epoch: u32,
     scope: Option<Arc<Scope>>,
     /// What is resumed; none for a function on a thread, and after the end.
     body: UnsafeCell<Option<Body>>,
@@ -111,7 +115,6 @@ impl Goroutine {
             name,
             started_at: started.as_ref().map_or(0, |started| started.1),
             started: started.map(|started| started.0),
-            epoch: epoch::current(),
             scope,
             body: UnsafeCell::new(None),
             waiter: ValueWaiter::new(),
@@ -143,7 +146,7 @@ impl Goroutine {
 
     /// Whether it was started before this process was forked: then it goes on in the parent, and never here.
     pub fn is_of_another_process(&self) -> bool {
-        self.epoch != epoch::current()
+        self.id < FIRST_ID.load(Ordering::Relaxed)
     }
 
     /// What a peer settles: a waiter that nobody can settle if the goroutine is abandoned, so that what it would be handed

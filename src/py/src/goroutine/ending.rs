@@ -10,7 +10,6 @@ use crate::told::Told;
 use crate::wake::ChanCore;
 use crate::world;
 use gochan_core::sys::Arc;
-use gochan_core::waiter::epoch;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -150,7 +149,7 @@ impl Goroutine {
             this.set(flag::EXITED);
             goexit::exit_is_over();
         }
-        if this.epoch == epoch::current() {
+        if !this.is_of_another_process() {
             scope::ended(this.scope.as_ref());
         }
         if failed && world::is_stopped() {
