@@ -6,6 +6,7 @@ It was woken, but never runs again: a value would be lost with it, and a lock wo
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -102,9 +103,18 @@ def permits() -> Scene:
     return Scene(wait, lambda: waiting(sem) == 1, lambda: sem.release(2), back)
 
 
+class Busy:
+    """Keeps the thread that drops it, which would run the next goroutine, until main has ended."""
+
+    def __del__(self) -> None:
+        end = time.monotonic() + 0.05
+        while time.monotonic() < end:
+            pass
+
+
 def place() -> Scene:
     """In a group: a call that had to wait for its turn never begins, and the next one may."""
-    group, gate = Group(limit=1), Chan[int]()
+    group, gate = Group(limit=1), Chan[Busy]()
     # Of no run(): it is here before, and ends after.
     beside(group.go, gate.recv).result(PATIENCE)
 
@@ -116,7 +126,7 @@ def place() -> Scene:
         group.wait(timeout=PATIENCE)
 
     def give() -> None:
-        gate.send(1)
+        gate.send(Busy())
         while "queued=1" in repr(group):
             pass  # without giving way: it is to have its place, and not to run
 
