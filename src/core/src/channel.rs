@@ -23,7 +23,7 @@
 use crate::clock::Instant;
 use crate::error::{CloseError, TryRecvError, TrySendError};
 use crate::feed::Feed;
-use crate::lock::{Lock, Rank};
+use crate::lock::{Guard, Lock, Rank};
 use crate::sys::Arc;
 use crate::wait_queue::{Ticket, WaitQueue};
 use crate::waiter::{Outcome, Waiter};
@@ -178,14 +178,20 @@ impl<T, P: Parked<T>> RawChannel<T, P> {
     }
 
     /// Sends if that is possible at once.
-    #[inline]
+    #[inline(always)] // the common case; all others are elsewhere
+    #[allow(clippy::inline_always)]
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
         let mut state = self.state.lock();
         if state.has_room(self.capacity) {
-            // The common case: C3 (c), with nobody to wake.
+            // C3 (c), with nobody to wake.
             state.buffer.push_back(value);
             return Ok(());
         }
+        self.try_send_else(state, value)
+    }
+
+    #[inline(never)]
+    fn try_send_else(&self, mut state: Guard<'_, State<T, P>>, value: T) -> Result<(), TrySendError<T>> {
         let mut after = After::new();
         let result = state.send(self.capacity, value, &mut after);
         drop(state);
@@ -246,22 +252,21 @@ impl<T, P: Parked<T>> RawChannel<T, P> {
     }
 
     /// Receives if that is possible at once.
-    #[inline]
+    #[inline(always)] // as above
+    #[allow(clippy::inline_always)]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         let mut state = self.state.lock();
         if state.senders.is_empty() && state.returned.is_empty() {
-            // The common case: C4 with nobody to wake.
+            // C4 with nobody to wake.
             if let Some(value) = state.buffer.pop_front() {
                 return Ok(value);
             }
-            if state.feed.is_none() {
-                return Err(if state.closed {
-                    TryRecvError::Closed
-                } else {
-                    TryRecvError::Empty
-                });
-            }
         }
+        self.try_recv_else(state)
+    }
+
+    #[inline(never)]
+    fn try_recv_else(&self, mut state: Guard<'_, State<T, P>>) -> Result<T, TryRecvError> {
         let mut after = After::new();
         let mut result = state.recv(self.capacity, &mut after);
         let ticked = result.is_err().then(|| state.poll(&mut after)).flatten();

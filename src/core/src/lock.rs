@@ -75,10 +75,20 @@ impl<T> Lock<T> {
         #[cfg(debug_assertions)]
         let note = held::Note::take(self.rank, std::ptr::from_ref(self).addr());
         Guard {
-            inner: self.inner.lock(),
+            inner: match self.inner.try_lock() {
+                Some(inner) => inner,
+                None => self.wait(),
+            },
             #[cfg(debug_assertions)]
             _note: note,
         }
+    }
+
+    /// Out of the way of those who find it free, who keep their registers.
+    #[cold]
+    #[inline(never)]
+    fn wait(&self) -> sys::MutexGuard<'_, T> {
+        self.inner.lock()
     }
 
     /// For a garbage collector's visit: the lock is free, or held by the collecting thread itself.

@@ -14,6 +14,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 
 fn no_copy() -> PyErr {
     PyTypeError::new_err(
@@ -39,6 +40,7 @@ impl ChanIter {
         slf
     }
 
+    /// Makes the type an iterator; the slot itself is `next`.
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         goexit::check_exit(py)?;
         match self.chan.get().core().try_recv() {
@@ -109,16 +111,40 @@ impl ChanAsyncIter {
     }
 }
 
-/// Puts a bare function into the slot of `__anext__`: it is called for every value of every `async for`.
+/// Puts bare functions into the slots of `__next__` and `__anext__`: they are called for every value of every loop.
 ///
 /// # Safety
-/// To be called once, attached, while nobody uses the type yet.
+/// To be called once, attached, while nobody uses the types yet.
 pub unsafe fn fill_slots(py: Python<'_>) {
+    let iterator = py.get_type::<ChanIter>().as_type_ptr();
     let class = py.get_type::<ChanAsyncIter>().as_type_ptr();
-    // SAFETY: a heap type has its own `tp_as_async`; nobody looks at it concurrently.
+    // SAFETY: a heap type has its own slots; nobody looks at them concurrently.
     unsafe {
+        if let Some(behind) = (*iterator).tp_iternext.replace(next) {
+            BEHIND_NEXT.get_or_init(py, || behind);
+        }
+        ffi::PyType_Modified(iterator);
         (*(*class).tp_as_async).am_anext = Some(anext);
         ffi::PyType_Modified(class);
+    }
+}
+
+/// PyO3's slot, which does what `next` leaves to it: waiting, the end, errors.
+static BEHIND_NEXT: PyOnceLock<ffi::iternextfunc> = PyOnceLock::new();
+
+unsafe extern "C" fn next(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: called as a slot of this type, which has no subclasses: attached, and with a live object.
+    unsafe {
+        let py = Python::assume_attached();
+        let iterator = Borrowed::from_ptr(py, object).cast_unchecked::<ChanIter>();
+        if !goexit::some_exit() {
+            if let Some(value) = iterator.get().chan.get().core().recv_at_once() {
+                return value.into_ptr();
+            }
+        }
+        BEHIND_NEXT
+            .get(py)
+            .map_or(std::ptr::null_mut(), |behind| behind(object))
     }
 }
 
