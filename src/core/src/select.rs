@@ -89,6 +89,8 @@ pub enum Order {
     Written,
     /// As the seed has it: a fresh one for each select.
     Random(u64),
+    /// The same, after a [`look_once`] that found nothing ready.
+    Looked(u64),
 }
 
 /// What an arm did.
@@ -159,20 +161,49 @@ where
     P: Parked<T>,
     C: Leads<T, P>,
 {
-    // Before the locks, so that it outlives them: what is in it is woken and dropped after the unlock.
-    let mut after = After::new();
-    if let Order::Random(_) = order {
-        for at in Looks::new(arms.len(), order) {
-            let Arm { chan, way, .. } = &mut arms[at];
-            let channel = chan.channel();
-            let mut state = channel.state.lock();
-            if let Some(did) = attempt(&mut state, channel.capacity(), way, &mut after) {
-                drop(state);
-                after.run();
-                return Start::Fired(at, did);
-            }
+    if let Order::Random(seed) = order {
+        if let Some((at, did)) = look_once(arms, seed) {
+            return Start::Fired(at, did);
         }
     }
+    run_locked(arms, order, party)
+}
+
+/// Looks once at each arm, with no more than that arm's lock, and fires the first that is ready. `None` says nothing of any
+/// one instant, and nothing has changed then.
+#[inline]
+pub fn look_once<T, P, C>(arms: &mut [Arm<C, T>], seed: u64) -> Option<(usize, Did<T>)>
+where
+    P: Parked<T>,
+    C: Leads<T, P>,
+{
+    // Before the locks, so that it outlives them: what is in it is woken and dropped after the unlock.
+    let mut after = After::new();
+    let mut fired = None;
+    for at in Looks::new(arms.len(), Order::Random(seed)) {
+        let Arm { chan, way, .. } = &mut arms[at];
+        let channel = chan.channel();
+        let mut state = channel.state.lock();
+        if let Some(did) = attempt(&mut state, channel.capacity(), way, &mut after) {
+            fired = Some((at, did));
+            break;
+        }
+    }
+    after.run();
+    fired
+}
+
+fn run_locked<T, P, C>(
+    arms: &mut [Arm<C, T>],
+    order: Order,
+    party: Option<&mut dyn FnMut(u32) -> P>,
+) -> Start<T>
+where
+    P: Parked<T>,
+    C: Leads<T, P>,
+{
+    // As above.
+    let mut after = After::new();
     let start = {
         let Parts { chans, mut ways } = Parts::of(arms);
         let (mut locked, place_of) = lock_all(&chans);
@@ -301,21 +332,36 @@ where
 
 /// The numbers below a count in a random order, each drawn when it is asked for: nearly always the first few are enough.
 struct Looks {
-    left: SmallVec<[u32; FEW]>,
+    left: Numbers,
+    count: usize,
     drawn: usize,
     /// `None`: in order.
     random: Option<u64>,
 }
 
+enum Numbers {
+    Few([u8; FEW]),
+    Many(Vec<u32>),
+}
+
 impl Looks {
+    #[inline]
     fn new(count: usize, order: Order) -> Self {
-        let count = u32::try_from(count).expect("fewer arms than 2^32");
+        /// Copied whole: that is one instruction, and a list would be built number by number.
+        const FIRST: [u8; FEW] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+        let left = if count <= FEW {
+            Numbers::Few(FIRST)
+        } else {
+            let count = u32::try_from(count).expect("fewer arms than 2^32");
+            Numbers::Many((0..count).collect())
+        };
         Self {
-            left: (0..count).collect(),
+            left,
+            count,
             drawn: 0,
             random: match order {
                 Order::Written => None,
-                Order::Random(seed) => Some(seed),
+                Order::Random(seed) | Order::Looked(seed) => Some(seed),
             },
         }
     }
@@ -327,18 +373,27 @@ impl Iterator for Looks {
     /// One step of Fisher and Yates' shuffle.
     #[inline]
     fn next(&mut self) -> Option<usize> {
-        let left = self.left.len() - self.drawn;
+        let (at, left) = (self.drawn, self.count - self.drawn);
         if left == 0 {
             return None;
         }
+        let mut chosen = at;
         if let (Some(random), 2..) = (&mut self.random, left) {
             // By multiplication, on the upper half: the bias is less than one in 65,000 of one in four billion.
             let draw = mixed(random) >> 32;
-            let chosen = usize::try_from((draw * left as u64) >> 32).expect("below the count");
-            self.left.swap(self.drawn, self.drawn + chosen);
+            chosen += usize::try_from((draw * left as u64) >> 32).expect("below the count");
         }
         self.drawn += 1;
-        Some(self.left[self.drawn - 1] as usize)
+        Some(match &mut self.left {
+            Numbers::Few(left) => {
+                left.swap(at, chosen);
+                usize::from(left[at])
+            }
+            Numbers::Many(left) => {
+                left.swap(at, chosen);
+                left[at] as usize
+            }
+        })
     }
 }
 

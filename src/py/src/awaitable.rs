@@ -17,6 +17,7 @@ pub use slots::fill_slots;
 
 use crate::collection;
 use crate::current;
+use crate::goexit;
 use crate::goroutine::{Goroutine, flag};
 use crate::guard;
 use crate::limit::Limit;
@@ -24,6 +25,7 @@ use crate::monitor;
 use crate::operation::Operation;
 use crate::pool::Pool;
 use crate::step_lock::StepLock;
+use crate::value::Value;
 use gochan_core::clock::Instant;
 use pyo3::exceptions::{PyGeneratorExit, PyRuntimeError, PyRuntimeWarning, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -52,6 +54,28 @@ impl Awaitable {
                 state: StepLock::new(state),
             },
         )
+    }
+
+    /// The result of the first step, where that only moves a value into a buffer or out of it: on a buffered channel most do. `None`:
+    /// the step is still to be made.
+    #[inline(always)] // as `move_at_once`
+    #[allow(clippy::inline_always)]
+    fn step_at_once(&self, py: Python<'_>) -> Option<Value> {
+        if goexit::some_exit() {
+            return None;
+        }
+        let mut state = self.state.try_lock(py)?;
+        if !matches!(state.stage, Stage::New) {
+            return None;
+        }
+        let result = state.operation.move_at_once(py)?;
+        state.stage = Stage::Over;
+        match state.operation.take() {
+            // As it is, and known here: nothing else is asked.
+            Operation::Send { chan, value: None } | Operation::Recv { chan, .. } => drop(chan),
+            other => drop(other),
+        }
+        Some(result)
     }
 
     #[inline]

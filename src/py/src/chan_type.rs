@@ -45,6 +45,20 @@ pub fn is_chan(class: &Bound<'_, PyType>) -> PyResult<bool> {
     }
 }
 
+/// A channel that receives, if it is one.
+#[inline]
+pub fn receiver_of<'a, 'py>(object: &'a Bound<'py, PyAny>) -> Option<&'a Bound<'py, RecvChan>> {
+    let is_chan = CHAN
+        .get(object.py())
+        .is_some_and(|chan| object.get_type_ptr() == chan.as_ptr().cast());
+    if is_chan {
+        // Nearly always. Its base would be found by a walk through the classes it is made of.
+        // SAFETY: `Chan` derives from `RecvChan`.
+        return Some(unsafe { object.cast_unchecked() });
+    }
+    object.cast().ok()
+}
+
 /// Whether it is one of the three classes themselves.
 pub fn is_ours(class: &Bound<'_, PyType>) -> bool {
     let py = class.py();

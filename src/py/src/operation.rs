@@ -171,19 +171,30 @@ impl Operation {
 
     /// The result of a send or a receive that has nothing to do but to move a value into a buffer or out of it, whoever awaits
     /// it. A shortcut: `None` says nothing, and nothing has changed then.
-    #[inline]
-    pub fn at_once(&mut self, py: Python<'_>) -> Option<Py<PyAny>> {
+    #[inline(always)] // one caller for each of two slots
+    #[allow(clippy::inline_always)]
+    pub fn move_at_once(&mut self, py: Python<'_>) -> Option<Value> {
         match self {
-            Self::Send { chan, value } => chan.get().core().send_at_once(value).then(|| py.None()),
+            Self::Send { chan, value } => chan.get().core().send_at_once(value).then(|| Value::none(py)),
             Self::Recv {
                 chan,
                 face: Face::Value | Face::AsyncNext,
-            } => {
-                let value = chan.get().core().recv_at_once()?;
-                Some(value.into_bound(py).unbind())
-            }
+            } => chan.get().core().recv_at_once(),
             _ => None,
         }
+    }
+
+    /// As [`Self::move_at_once`], for a select: one of its arms is seen to be ready.
+    #[inline]
+    pub fn select_at_once(&mut self, py: Python<'_>) -> Option<PyResult<Py<PyAny>>> {
+        let Self::Select(select) = self else {
+            return None;
+        };
+        let result = select.at_once(py)?;
+        if let Self::Select(select) = self.take() {
+            select.recycle();
+        }
+        Some(result)
     }
 
     /// Completes at once, or queues `waiter`, with a registration that ends the wait when it is dropped.

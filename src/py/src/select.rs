@@ -6,6 +6,7 @@
 use crate::awaitable::Awaitable;
 use crate::block;
 use crate::chan::{ChanBase, RecvChan, SendChan};
+use crate::chan_type;
 use crate::context::Context;
 use crate::face;
 use crate::fed;
@@ -28,6 +29,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyInt, PyTuple};
 use smallvec::SmallVec;
+use std::cell::Cell;
 use std::fmt::Write;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -80,6 +82,13 @@ pub struct Select {
     /// Rather nothing than to wait.
     default: bool,
     priority: bool,
+    /// Nothing was ready a moment ago, when `at_once` looked.
+    looked: bool,
+}
+
+thread_local! {
+    /// Memory for the next select of this thread: empty, and so of no interest to Python.
+    static SPARE: Cell<Option<Box<Select>>> = const { Cell::new(None) };
 }
 
 /// One arm that sends: what `sending(ch, value)` makes.
@@ -265,8 +274,9 @@ impl Select {
             arms: parse_arms(name, given.iter_borrowed())?,
             default,
             priority,
+            looked: false,
         };
-        let operation = Operation::Select(Box::new(select)).under(ctx, name)?;
+        let operation = Operation::Select(select.boxed()).under(ctx, name)?;
         Ok((operation, limit))
     }
 
@@ -277,15 +287,51 @@ impl Select {
             arms: parse_arms(name, given.iter())?,
             default: false,
             priority: false,
+            looked: false,
         })
     }
 
-    fn order(&self) -> Order {
+    /// In memory of its own.
+    #[inline]
+    pub fn boxed(self) -> Box<Self> {
+        // An error: the thread is about to end.
+        match SPARE.try_with(Cell::take) {
+            Ok(Some(mut spare)) => {
+                *spare = self;
+                spare
+            }
+            _ => Box::new(self),
+        }
+    }
+
+    /// The end of one that nobody waits for: its memory is kept.
+    #[inline]
+    pub fn recycle(mut self: Box<Self>) {
+        self.arms.clear();
+        // Only now: what was dropped may have selected.
+        let _ = SPARE.try_with(|spare| spare.set(Some(self)));
+    }
+
+    #[inline]
+    fn order(&mut self) -> Order {
         if self.priority {
             Order::Written
+        } else if std::mem::take(&mut self.looked) {
+            Order::Looked(random_seed())
         } else {
-            random_order()
+            Order::Random(random_seed())
         }
+    }
+
+    /// Fires an arm if one of them is seen to be ready. `None` says nothing of any one instant, and nothing has changed then.
+    #[inline]
+    pub fn at_once(&mut self, py: Python<'_>) -> Option<PyResult<Py<PyAny>>> {
+        if self.priority {
+            return None;
+        }
+        let fired = core::look_once(&mut self.arms, random_seed());
+        self.looked = fired.is_none();
+        fired.map(|(at, did)| self.arms[at].chan.did(py, did))
     }
 
     pub fn attempt(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
@@ -396,9 +442,11 @@ impl Select {
 
 /// A fresh one each time.
 #[inline]
-pub fn random_order() -> Order {
-    let mut number = SELECTS.fetch_add(1, Ordering::Relaxed) ^ seed();
-    Order::Random(core::mixed(&mut number))
+pub fn random_seed() -> u64 {
+    let number = SELECTS.load(Ordering::Relaxed);
+    // Not in one atomic step, which would cost as much as all else here: two threads may draw the same number, once.
+    SELECTS.store(number.wrapping_add(1), Ordering::Relaxed);
+    core::mixed(&mut (number ^ seed()))
 }
 
 fn parse_arms<'py, A>(name: &str, given: impl ExactSizeIterator<Item = A>) -> PyResult<SmallVec<[Arm; 2]>>
@@ -413,7 +461,9 @@ where
     }
     let mut arms = SmallVec::with_capacity(given.len());
     for (number, arm) in (0..).zip(given) {
-        arms.extend(parse_arm(name, number, &arm)?);
+        if let Some(arm) = parse_arm(name, number, &arm)? {
+            arms.push(arm);
+        }
     }
     Ok(arms)
 }
@@ -421,7 +471,7 @@ where
 /// One arm as the user gives it; `None` for one that is never ready.
 #[inline]
 fn parse_arm(name: &str, number: u32, arm: &Bound<'_, PyAny>) -> PyResult<Option<Arm>> {
-    if let Ok(chan) = arm.cast::<RecvChan>() {
+    if let Some(chan) = chan_type::receiver_of(arm) {
         let chan = Ref::new(chan.as_super().clone());
         return Ok(Some(Arm::recv(Target { chan, number })));
     }

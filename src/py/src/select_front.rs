@@ -2,7 +2,8 @@
 //! and takes no references.
 
 use crate::awaitable::Awaitable;
-use crate::chan::{ChanBase, RecvChan};
+use crate::chan::ChanBase;
+use crate::chan_type;
 use crate::front::{self, front};
 use crate::goexit;
 use crate::limit::Limit;
@@ -11,7 +12,7 @@ use crate::select::{self, Select, SendCase};
 use crate::value::Value;
 use crate::wake::Waker;
 use gochan_core::channel::RawChannel;
-use gochan_core::select::{Arm, Leads, Start, try_select};
+use gochan_core::select::{Arm, Leads, Order, Start, try_select};
 use pyo3::exceptions::PySystemError;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -56,7 +57,7 @@ impl Leads<Value, Waker> for Near<'_, '_> {
 fn attempt<'py>(py: Python<'py>, given: &[Bound<'py, PyAny>]) -> Option<PyResult<Py<PyAny>>> {
     let mut arms: SmallVec<[Arm<Near<'_, 'py>, Value>; FEW]> = SmallVec::new();
     for (number, arm) in (0..).zip(given) {
-        if let Ok(chan) = arm.cast::<RecvChan>() {
+        if let Some(chan) = chan_type::receiver_of(arm) {
             let chan = chan.as_super();
             arms.push(Arm::recv(Near { chan, number }));
         } else if let Ok(case) = arm.cast::<SendCase>() {
@@ -67,7 +68,7 @@ fn attempt<'py>(py: Python<'py>, given: &[Bound<'py, PyAny>]) -> Option<PyResult
             return None;
         }
     }
-    match try_select(&mut arms, select::random_order()) {
+    match try_select(&mut arms, Order::Random(select::random_seed())) {
         Start::NoneReady => None,
         Start::Fired(at, did) => {
             let Near { chan, number } = arms[at].chan;
@@ -110,7 +111,7 @@ unsafe fn aselect_plain(_: *mut ffi::PyObject, given: &[Bound<'_, PyAny>]) -> Op
     let py = given.first()?.py();
     let later = || {
         let select = Select::plain("aselect()", given)?;
-        Awaitable::new(py, Operation::Select(Box::new(select)), Limit::Never)
+        Awaitable::new(py, Operation::Select(select.boxed()), Limit::Never)
             .map(|awaitable| awaitable.into_any().unbind())
     };
     give(py, || Some(later()))

@@ -42,7 +42,7 @@ impl<T> StepLock<T> {
         loop {
             match self.exchange(TAKEN) {
                 FREE => return Some(Guard(self)),
-                LOOKED_AT => py.detach(std::thread::yield_now),
+                LOOKED_AT => give_way(py),
                 _ => return None,
             }
         }
@@ -79,6 +79,13 @@ impl<T> StepLock<T> {
     pub fn get_mut(&mut self) -> &mut T {
         self.inner.get_mut()
     }
+}
+
+/// Out of the way of those who need not, which is everybody on a build with the GIL: it asks who this thread is.
+#[cold]
+#[inline(never)]
+fn give_way(py: Python<'_>) {
+    py.detach(std::thread::yield_now);
 }
 
 impl<T> Deref for Guard<'_, T> {

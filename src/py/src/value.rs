@@ -45,6 +45,11 @@ impl Value {
     }
 
     #[inline]
+    pub fn none(py: Python<'_>) -> Self {
+        Self::new(py.None().into_bound(py))
+    }
+
+    #[inline]
     pub fn into_ptr(self) -> *mut ffi::PyObject {
         let pointer = self.0.as_ptr();
         std::mem::forget(self);

@@ -7,6 +7,7 @@ use super::step::Step;
 use super::{Awaitable, POOL};
 use crate::current;
 use crate::goroutine::Goroutine;
+use crate::value::Value;
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration, PySystemError};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -90,11 +91,33 @@ unsafe extern "C" fn dealloc(object: *mut ffi::PyObject) {
     unsafe { POOL.dealloc(object, Awaitable::is_empty, true) };
 }
 
+/// The first step, if it is one of those that are over at once. PyO3 need not know of it: what is dropped here is not PyO3's.
+///
+/// # Safety
+/// Called in a slot of this type with the slot's object.
+#[inline(always)] // as `move_at_once`
+#[allow(clippy::inline_always)]
+unsafe fn step_at_once(object: *mut ffi::PyObject) -> Option<Value> {
+    // SAFETY: the caller's promise: attached, an instance of the type, which is alive, and the caller holds it.
+    unsafe {
+        let py = Python::assume_attached();
+        let slf = Borrowed::from_ptr(py, object).cast_unchecked::<Awaitable>();
+        slf.get().step_at_once(py)
+    }
+}
+
 unsafe extern "C" fn am_send(
     object: *mut ffi::PyObject,
     _argument: *mut ffi::PyObject,
     result: *mut *mut ffi::PyObject,
 ) -> ffi::PySendResult {
+    // SAFETY: called as a slot; `result` is the caller's out-parameter.
+    unsafe {
+        if let Some(value) = step_at_once(object) {
+            *result = value.into_ptr();
+            return ffi::PySendResult::PYGEN_RETURN;
+        }
+    }
     let mut out = std::ptr::null_mut();
     let put = |py: Python<'_>, end| match end {
         Ok(Step::Return(value)) => {
@@ -122,6 +145,13 @@ unsafe extern "C" fn am_send(
 }
 
 unsafe extern "C" fn iternext(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: called as a slot.
+    unsafe {
+        if let Some(value) = step_at_once(object) {
+            raise_stop_iteration(value.into_ptr());
+            return std::ptr::null_mut();
+        }
+    }
     let put = |py: Python<'_>, end| match end {
         Ok(Step::Yield(waiter)) => Py::into_ptr(waiter),
         Ok(Step::Return(value)) => {

@@ -67,10 +67,10 @@ impl State {
     ) -> PyResult<Step> {
         let py = slf.py();
         goexit::check_exit(py)?;
-        if let Some(result) = self.operation.at_once(py) {
-            // Before anything is asked or made ready for a wait: on a buffered channel most end here.
+        if let Some(result) = self.operation.select_at_once(py) {
+            // Before anything is asked or made ready for a wait.
             self.is_over();
-            return Ok(Step::Return(result));
+            return result.map(Step::Return);
         }
         if let Some(goroutine) = stepped {
             if !host::loop_inside(py)? {
