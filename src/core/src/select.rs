@@ -386,8 +386,9 @@ impl Iterator for Looks {
         self.drawn += 1;
         Some(match &mut self.left {
             Numbers::Few(left) => {
-                left.swap(at, chosen);
-                usize::from(left[at])
+                // Both are below the count; said in a way that the compiler need not check.
+                left.swap(at % FEW, chosen % FEW);
+                usize::from(left[at % FEW])
             }
             Numbers::Many(left) => {
                 left.swap(at, chosen);

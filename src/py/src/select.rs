@@ -25,8 +25,10 @@ use gochan_core::select::{self as core, Did, Leads, MOST_ARMS, Order, Start, Way
 use gochan_core::sys::Arc;
 use gochan_core::wait_queue::Ticket;
 use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyDict, PyInt, PyTuple};
 use smallvec::SmallVec;
 use std::cell::Cell;
@@ -69,9 +71,29 @@ pub fn result(chan: &Bound<'_, ChanBase>, number: u32, did: Did<Value>) -> PyRes
         Did::FoundClosed => (py.None().into_bound(py), false),
         Did::Refused(_) => return Err(face::send_on_closed(chan)),
     };
-    let number = PyInt::new(py, number).into_any();
+    let number = number_of(py, number);
     let ok = PyBool::new(py, ok).to_owned().into_any();
-    Ok(PyTuple::new(py, [number, value, ok])?.into_any().unbind())
+    // SAFETY: attached. A new tuple or null; each place is filled once, with a reference that goes over.
+    unsafe {
+        let tuple = Bound::from_owned_ptr_or_err(py, ffi::PyTuple_New(3))?;
+        for (at, item) in (0..).zip([number, value, ok]) {
+            ffi::PyTuple_SET_ITEM(tuple.as_ptr(), at, item.into_ptr());
+        }
+        Ok(tuple.unbind())
+    }
+}
+
+/// The number of an arm as an int.
+#[inline]
+fn number_of(py: Python<'_>, number: u32) -> Bound<'_, PyAny> {
+    static FIRST: PyOnceLock<[Py<PyInt>; 16]> = PyOnceLock::new();
+    let first = FIRST.get_or_init(py, || {
+        std::array::from_fn(|number| PyInt::new(py, number).unbind())
+    });
+    match first.get(number as usize) {
+        Some(number) => number.bind(py).clone().into_any(),
+        None => PyInt::new(py, number).into_any(),
+    }
 }
 
 type Arm = core::Arm<Target, Value>;
@@ -270,44 +292,61 @@ impl Select {
                 "{name}: with default=True it never waits, so a timeout means nothing: give one of the two"
             )));
         }
-        let select = Self {
-            arms: parse_arms(name, given.iter_borrowed())?,
-            default,
-            priority,
-            looked: false,
-        };
-        let operation = Operation::Select(select.boxed()).under(ctx, name)?;
+        let mut select = Self::empty();
+        (select.default, select.priority) = (default, priority);
+        select.parse_arms(name, given.iter_borrowed())?;
+        let operation = Operation::Select(select).under(ctx, name)?;
         Ok((operation, limit))
     }
 
     /// With nothing but arms.
     #[inline]
-    pub fn plain(name: &str, given: &[Bound<'_, PyAny>]) -> PyResult<Self> {
-        Ok(Self {
-            arms: parse_arms(name, given.iter())?,
+    pub fn plain(name: &str, given: &[Bound<'_, PyAny>]) -> PyResult<Box<Self>> {
+        let mut select = Self::empty();
+        select.parse_arms(name, given.iter())?;
+        Ok(select)
+    }
+
+    /// Without arms, in the memory of one that was, if there is any.
+    #[inline]
+    #[allow(clippy::unnecessary_box_returns)] // the box is what is kept
+    fn empty() -> Box<Self> {
+        // An error: the thread is about to end.
+        if let Ok(Some(spare)) = SPARE.try_with(Cell::take) {
+            return spare;
+        }
+        Box::new(Self {
+            arms: SmallVec::new(),
             default: false,
             priority: false,
             looked: false,
         })
     }
 
-    /// In memory of its own.
     #[inline]
-    pub fn boxed(self) -> Box<Self> {
-        // An error: the thread is about to end.
-        match SPARE.try_with(Cell::take) {
-            Ok(Some(mut spare)) => {
-                *spare = self;
-                spare
-            }
-            _ => Box::new(self),
+    fn parse_arms<'py, A>(&mut self, name: &str, given: impl ExactSizeIterator<Item = A>) -> PyResult<()>
+    where
+        A: Deref<Target = Bound<'py, PyAny>>,
+    {
+        if given.len() > MOST_ARMS {
+            return Err(PyValueError::new_err(format!(
+                "{name}: at most {MOST_ARMS} arms, not {}",
+                given.len()
+            )));
         }
+        for (number, arm) in (0..).zip(given) {
+            if let Some(arm) = parse_arm(name, number, &arm)? {
+                self.arms.push(arm);
+            }
+        }
+        Ok(())
     }
 
     /// The end of one that nobody waits for: its memory is kept.
     #[inline]
     pub fn recycle(mut self: Box<Self>) {
         self.arms.clear();
+        (self.default, self.priority, self.looked) = (false, false, false);
         // Only now: what was dropped may have selected.
         let _ = SPARE.try_with(|spare| spare.set(Some(self)));
     }
@@ -447,25 +486,6 @@ pub fn random_seed() -> u64 {
     // Not in one atomic step, which would cost as much as all else here: two threads may draw the same number, once.
     SELECTS.store(number.wrapping_add(1), Ordering::Relaxed);
     core::mixed(&mut (number ^ seed()))
-}
-
-fn parse_arms<'py, A>(name: &str, given: impl ExactSizeIterator<Item = A>) -> PyResult<SmallVec<[Arm; 2]>>
-where
-    A: Deref<Target = Bound<'py, PyAny>>,
-{
-    if given.len() > MOST_ARMS {
-        return Err(PyValueError::new_err(format!(
-            "{name}: at most {MOST_ARMS} arms, not {}",
-            given.len()
-        )));
-    }
-    let mut arms = SmallVec::with_capacity(given.len());
-    for (number, arm) in (0..).zip(given) {
-        if let Some(arm) = parse_arm(name, number, &arm)? {
-            arms.push(arm);
-        }
-    }
-    Ok(arms)
 }
 
 /// One arm as the user gives it; `None` for one that is never ready.

@@ -111,7 +111,7 @@ unsafe fn aselect_plain(_: *mut ffi::PyObject, given: &[Bound<'_, PyAny>]) -> Op
     let py = given.first()?.py();
     let later = || {
         let select = Select::plain("aselect()", given)?;
-        Awaitable::new(py, Operation::Select(select.boxed()), Limit::Never)
+        Awaitable::new(py, Operation::Select(select), Limit::Never)
             .map(|awaitable| awaitable.into_any().unbind())
     };
     give(py, || Some(later()))
