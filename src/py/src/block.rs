@@ -17,7 +17,11 @@ use crate::wake::{Place, ValueWaiter, Waker};
 use gochan_core::clock::{Clock, Instant, Monotonic};
 use gochan_core::parker::{Parker, Woken};
 use gochan_core::sys::Arc;
+#[cfg(target_os = "linux")]
+use gochan_core::waiter::epoch;
 use pyo3::prelude::*;
+#[cfg(target_os = "linux")]
+use std::cell::Cell;
 use std::time::Duration;
 
 thread_local! {
@@ -156,15 +160,26 @@ fn expired(py: Python<'_>, operation: &mut Operation, limit: Limit) -> PyResult<
 
 /// Whether Python runs its signal handlers in this thread.
 pub fn signals_arrive_here(py: Python<'_>) -> bool {
+    let _ = py;
     #[cfg(target_os = "linux")]
     {
-        let _ = py;
-        rustix::thread::gettid() == rustix::process::getpid()
+        thread_local! {
+            /// The answer, and since which fork it is true: whichever thread forks is the main one of the child. Asking the system
+            /// takes two calls into it, and every wait asks.
+            static ANSWER: Cell<Option<(u32, bool)>> = const { Cell::new(None) };
+        }
+        if let Some((epoch, here)) = ANSWER.get() {
+            if epoch == epoch::current() {
+                return here;
+            }
+        }
+        let here = rustix::thread::gettid() == rustix::process::getpid();
+        ANSWER.set(Some((epoch::current(), here)));
+        here
     }
     #[cfg(not(target_os = "linux"))]
     {
         // Without a way to know, look: it does nothing in other threads.
-        let _ = py;
         true
     }
 }

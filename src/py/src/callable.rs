@@ -139,7 +139,7 @@ fn flags_of(code: &Bound<'_, PyAny>) -> Option<u32> {
 /// A partial can only exist when functools was imported.
 fn is_partial(function: &Bound<'_, PyAny>) -> bool {
     let py = function.py();
-    let Ok(Some(functools)) = host::imported(py, "functools") else {
+    let Ok(Some(functools)) = host::imported(py, pyo3::intern!(py, "functools")) else {
         return false;
     };
     let is_partial = functools

@@ -4,9 +4,10 @@ use crate::current;
 use crate::error;
 use crate::operation::Operation;
 use pyo3::exceptions::PyException;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyString};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 fn modules(py: Python<'_>) -> PyResult<&Bound<'_, PyDict>> {
@@ -23,16 +24,19 @@ fn modules(py: Python<'_>) -> PyResult<&Bound<'_, PyDict>> {
 }
 
 /// A module that somebody imported already; a host that nobody imported can not be running.
-pub fn imported<'py>(py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+pub fn imported<'py>(py: Python<'py>, name: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyAny>>> {
     Ok(modules(py)?.get_item(name)?.filter(|module| !module.is_none()))
 }
 
 /// The asyncio loop (or uvloop) that runs in this thread.
 pub fn running_loop(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
     static GET: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    if !asyncio_is_imported(py)? || !has_note_of_loop(py)? {
+        return Ok(None);
+    }
     let get = match GET.get(py) {
         Some(get) => get,
-        None => match imported(py, "asyncio.events")? {
+        None => match imported(py, intern!(py, "asyncio.events"))? {
             Some(events) => {
                 GET.get_or_try_init(py, || events.getattr("_get_running_loop").map(Bound::unbind))?
             }
@@ -47,12 +51,6 @@ pub fn running_loop(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
 /// what wants to wait. Cheap where no loop ever ran in this thread, because every park of a goroutine asks.
 #[inline]
 pub fn loop_inside(py: Python<'_>) -> PyResult<bool> {
-    if !asyncio_is_imported(py)? {
-        return Ok(false);
-    }
-    if !has_note_of_loop(py)? {
-        return Ok(false);
-    }
     Ok(running_loop(py)?.is_some_and(|running| running.as_ptr() != current::outer_loop()))
 }
 
@@ -68,7 +66,7 @@ fn asyncio_is_imported(py: Python<'_>) -> PyResult<bool> {
     if LOOKED_AT.load(Ordering::Acquire) == length {
         return Ok(false);
     }
-    let yes = imported(py, "asyncio.events")?.is_some();
+    let yes = imported(py, intern!(py, "asyncio.events"))?.is_some();
     // In this order, and never back: another thread may look at the same time, or have looked too early.
     if yes {
         YES.store(true, Ordering::Relaxed);
@@ -82,7 +80,7 @@ fn asyncio_is_imported(py: Python<'_>) -> PyResult<bool> {
 /// (to find out about forks); so look whether there is a note at all.
 #[cfg(not(Py_3_12))]
 fn has_note_of_loop(py: Python<'_>) -> PyResult<bool> {
-    let key = pyo3::intern!(py, "__asyncio_running_event_loop__");
+    let key = intern!(py, "__asyncio_running_event_loop__");
     // SAFETY: attached; a borrowed dictionary, or null when the thread has none.
     unsafe {
         let state = pyo3::ffi::PyThreadState_GetDict();
@@ -93,8 +91,20 @@ fn has_note_of_loop(py: Python<'_>) -> PyResult<bool> {
         if note.is_null() && !pyo3::ffi::PyErr_Occurred().is_null() {
             return Err(PyErr::fetch(py));
         }
-        Ok(!note.is_null())
+        Ok(!note.is_null() || !keeps_notes(py)?)
     }
+}
+
+/// Without its half in C, asyncio keeps them elsewhere.
+#[cfg(not(Py_3_12))]
+fn keeps_notes(py: Python<'_>) -> PyResult<bool> {
+    static YES: AtomicBool = AtomicBool::new(false);
+    if YES.load(Ordering::Relaxed) {
+        return Ok(true);
+    }
+    let yes = imported(py, intern!(py, "_asyncio"))?.is_some();
+    YES.store(yes, Ordering::Relaxed);
+    Ok(yes)
 }
 
 #[cfg(Py_3_12)]
@@ -105,7 +115,10 @@ fn has_note_of_loop(_py: Python<'_>) -> PyResult<bool> {
 
 /// Whether this thread runs a trio loop.
 pub fn in_trio(py: Python<'_>) -> PyResult<bool> {
-    let (Some(_), Some(sniffio)) = (imported(py, "trio")?, imported(py, "sniffio")?) else {
+    if imported(py, intern!(py, "trio"))?.is_none() {
+        return Ok(false);
+    }
+    let Some(sniffio) = imported(py, intern!(py, "sniffio"))? else {
         return Ok(false);
     };
     let Some(local) = sniffio.getattr_opt("thread_local")? else {
@@ -119,7 +132,7 @@ pub fn in_trio(py: Python<'_>) -> PyResult<bool> {
 /// Whether this is an IPython or Jupyter session, where every cell runs in the main thread under a
 /// loop that waits for the cell anyway.
 fn in_ipython_cell(py: Python<'_>) -> PyResult<bool> {
-    let Some(ipython) = imported(py, "IPython")? else {
+    let Some(ipython) = imported(py, intern!(py, "IPython"))? else {
         return Ok(false);
     };
     // The name may be found by a `__getattr__` of the module, in which Ctrl-C may come: that error is not the answer "no".
