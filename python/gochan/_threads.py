@@ -67,17 +67,29 @@ def serve(
     jobs: Iterator[tuple[_Job, Context, Callable[..., Any], tuple[Any, ...], dict[str, Any]]],
 ) -> None:
     """Runs one job after the other, until none has come for a while."""
+    gettrace, getprofile = sys.gettrace, sys.getprofile
+    hooks = None
     for job, context, function, args, kwargs in jobs:
-        _trace_as_threading_would()
+        # What there is to do for each job is written out: it may be most of what the job costs.
+        if hooks is None:
+            hooks = _hooks_of_threading()
+        if hooks is not None and (hooks[0]() is not None or hooks[1]() is not None):
+            _trace_as_threading_would()
         try:
-            value = context.run(function, *args, **kwargs)
+            if kwargs:
+                value = context.run(function, *args, **kwargs)
+            elif args:
+                value = context.run(function, *args)
+            else:
+                value = context.run(function)
         except BaseException as error:
             job.fail(error)
         else:
             job.finish(value)
             del value
         # A hook that the function set ends with it; the next one has asked for no tracing.
-        _untrace()
+        if gettrace() is not None or getprofile() is not None:
+            _untrace()
         del job, context, function, args, kwargs  # not to be kept alive by an idle thread
     _forget_dummy_thread()
 
@@ -90,13 +102,20 @@ def deliver_signals() -> None:
         _signal_watch()
 
 
-def _trace_as_threading_would() -> None:
-    """Debuggers and coverage set their hook with `threading.settrace`: so it is set here too."""
+def _hooks_of_threading() -> tuple[Callable[[], Any], Callable[[], Any]] | None:
     threading = sys.modules.get("threading")
     # Another thread may be in the middle of importing it; then nobody has set a hook yet.
     if threading is None or not hasattr(threading, "getprofile"):
+        return None
+    return threading.gettrace, threading.getprofile
+
+
+def _trace_as_threading_would() -> None:
+    """Debuggers and coverage set their hook with `threading.settrace`: so it is set here too."""
+    hooks = _hooks_of_threading()
+    if hooks is None:
         return
-    trace, profile = threading.gettrace(), threading.getprofile()
+    trace, profile = hooks[0](), hooks[1]()
     if trace is not None:
         sys.settrace(trace)
     if profile is not None:
