@@ -69,7 +69,8 @@ impl Awaitable {
             return None;
         }
         let result = state.operation.move_at_once(py)?;
-        state.stage = Stage::Over;
+        // What it was holds nothing, so nothing is dropped.
+        std::mem::forget(std::mem::replace(&mut state.stage, Stage::Over));
         match state.operation.take() {
             // As it is, and known here: nothing else is asked.
             Operation::Send { chan, value: None } | Operation::Recv { chan, .. } => drop(chan),
