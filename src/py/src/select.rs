@@ -108,6 +108,9 @@ pub struct Select {
     looked: bool,
 }
 
+/// So many arms have room in the memory that is kept: 3 KB.
+const KEPT_ARMS: usize = 64;
+
 thread_local! {
     /// Memory for the next select of this thread: empty, and so of no interest to Python.
     static SPARE: Cell<Option<Box<Select>>> = const { Cell::new(None) };
@@ -342,10 +345,13 @@ impl Select {
         Ok(())
     }
 
-    /// The end of one that nobody waits for: its memory is kept.
+    /// The end of one that nobody waits for: its memory is kept, unless it had very many arms.
     #[inline]
     pub fn recycle(mut self: Box<Self>) {
         self.arms.clear();
+        if self.arms.capacity() > KEPT_ARMS {
+            return;
+        }
         (self.default, self.priority, self.looked) = (false, false, false);
         // Only now: what was dropped may have selected.
         let _ = SPARE.try_with(|spare| spare.set(Some(self)));
