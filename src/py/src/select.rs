@@ -345,7 +345,12 @@ impl Select {
     /// The end of one that nobody waits for: its memory is kept.
     #[inline]
     pub fn recycle(mut self: Box<Self>) {
+        /// A thread that once chose among thousands is not to hold the memory for that until it ends.
+        const MOST_KEPT: usize = 16;
         self.arms.clear();
+        if self.arms.capacity() > MOST_KEPT {
+            return;
+        }
         (self.default, self.priority, self.looked) = (false, false, false);
         // Only now: what was dropped may have selected.
         let _ = SPARE.try_with(|spare| spare.set(Some(self)));
