@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections import Counter
 from itertools import pairwise, product
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import procs
 from gochan import Chan, ChanClosed, select, sending
 from hosts import Host
 from selecting import select as select_in
@@ -158,3 +161,36 @@ def test_a_send_case_may_be_used_again() -> None:
         assert select(case) == (0, None, True)
     assert select(case, default=True) is None
     assert [ch.recv() for _ in range(3)] == ["again"] * 3
+
+
+def test_a_select_of_very_many_arms_leaves_no_memory_behind() -> None:
+    """A thread keeps what its next select needs, and that has a few arms."""
+    if sys.platform != "linux" or not hasattr(ctypes.CDLL(None), "mallinfo2"):
+        pytest.skip("asks glibc")
+    program = """
+import ctypes
+from gochan import Chan, aselect
+
+class Info(ctypes.Structure):
+    _fields_ = [(f"_{at}", ctypes.c_size_t) for at in range(10)]
+
+info = ctypes.CDLL(None).mallinfo2
+info.restype = Info
+
+def used():
+    return info()._7 + info()._4  # in use: in the heap, and mapped by itself
+
+def choose(arms):
+    ch = Chan(1)
+    ch.send(1)
+    try:
+        aselect(*[ch] * arms).send(None)
+    except StopIteration as chosen:
+        assert chosen.value[1:] == (1, True)
+
+choose(2)
+before = used()
+choose(65536)
+print(used() - before < 65536)
+"""
+    assert procs.run(program).ok() == "True\n"

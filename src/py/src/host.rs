@@ -8,7 +8,6 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 fn modules(py: Python<'_>) -> PyResult<&Bound<'_, PyDict>> {
     static MODULES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
@@ -28,61 +27,64 @@ pub fn imported<'py>(py: Python<'py>, name: &Bound<'py, PyString>) -> PyResult<O
     Ok(modules(py)?.get_item(name)?.filter(|module| !module.is_none()))
 }
 
-/// The asyncio loop (or uvloop) that runs in this thread.
+/// The asyncio loop (or uvloop) that runs in this thread. Cheap where none ever did, because every wait asks.
 pub fn running_loop(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
-    static GET: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    if !asyncio_is_imported(py)? || !has_note_of_loop(py)? {
+    let Some(get) = asyncios_answer(py)? else {
+        return Ok(None);
+    };
+    if !may_have_note_of_loop(get)? {
         return Ok(None);
     }
-    let get = match GET.get(py) {
-        Some(get) => get,
-        None => match imported(py, intern!(py, "asyncio.events"))? {
-            Some(events) => {
-                GET.get_or_try_init(py, || events.getattr("_get_running_loop").map(Bound::unbind))?
-            }
-            None => return Ok(None),
-        },
-    };
-    let running = get.bind(py).call0()?;
+    let running = get.call0()?;
     Ok((!running.is_none()).then_some(running))
 }
 
 /// Whether an event loop was started inside of the goroutine that this thread resumes, so that a task of that loop is
-/// what wants to wait. Cheap where no loop ever ran in this thread, because every park of a goroutine asks.
+/// what wants to wait.
 #[inline]
 pub fn loop_inside(py: Python<'_>) -> PyResult<bool> {
     Ok(running_loop(py)?.is_some_and(|running| running.as_ptr() != current::outer_loop()))
 }
 
-/// Looked up again only when `sys.modules` has changed its length.
+/// The function that asyncio answers with which loop runs in this thread. None before asyncio is imported: then none runs.
 #[inline]
-fn asyncio_is_imported(py: Python<'_>) -> PyResult<bool> {
-    static YES: AtomicBool = AtomicBool::new(false);
-    static LOOKED_AT: AtomicUsize = AtomicUsize::new(0);
-    if YES.load(Ordering::Relaxed) {
-        return Ok(true);
+fn asyncios_answer(py: Python<'_>) -> PyResult<Option<&Bound<'_, PyAny>>> {
+    static GET: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    if let Some(get) = GET.get(py) {
+        return Ok(Some(get.bind(py)));
     }
-    let length = modules(py)?.len();
-    if LOOKED_AT.load(Ordering::Acquire) == length {
-        return Ok(false);
+    let Some(events) = imported(py, intern!(py, "asyncio.events"))? else {
+        return Ok(None);
+    };
+    if is_half_imported(&events)? {
+        // By another thread. It may not have the function yet, or one that asyncio's half in C will take the place of.
+        return Ok(None);
     }
-    let yes = imported(py, intern!(py, "asyncio.events"))?.is_some();
-    // In this order, and never back: another thread may look at the same time, or have looked too early.
-    if yes {
-        YES.store(true, Ordering::Relaxed);
-    } else {
-        LOOKED_AT.store(length, Ordering::Release);
-    }
-    Ok(yes)
+    let get = GET.get_or_try_init(py, || events.getattr("_get_running_loop").map(Bound::unbind))?;
+    Ok(Some(get.bind(py)))
 }
 
-/// Up to 3.11 asyncio notes its running loop in the thread's dictionary, and asking asyncio for it costs a system call
-/// (to find out about forks); so look whether there is a note at all.
+/// Whether the import of a module has begun, and not ended. It is in `sys.modules` all the same.
+#[cold]
+fn is_half_imported(module: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let Some(spec) = module.getattr_opt("__spec__")? else {
+        return Ok(false);
+    };
+    spec.getattr_opt("_initializing")?
+        .map_or(Ok(false), |initializing| initializing.is_truthy())
+}
+
+/// Up to 3.11 asyncio's half in C notes its running loop in the thread's dictionary, and asking asyncio for it costs a system
+/// call (to find out about forks); so look whether there is a note at all. Without that half, asyncio keeps them elsewhere.
 #[cfg(not(Py_3_12))]
-fn has_note_of_loop(py: Python<'_>) -> PyResult<bool> {
+fn may_have_note_of_loop(get: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = get.py();
     let key = intern!(py, "__asyncio_running_event_loop__");
-    // SAFETY: attached; a borrowed dictionary, or null when the thread has none.
+    // SAFETY: attached; a live object; a borrowed dictionary, or null when the thread has none.
     unsafe {
+        if pyo3::ffi::PyCFunction_Check(get.as_ptr()) == 0 {
+            return Ok(true);
+        }
         let state = pyo3::ffi::PyThreadState_GetDict();
         if state.is_null() {
             return Ok(false);
@@ -91,25 +93,13 @@ fn has_note_of_loop(py: Python<'_>) -> PyResult<bool> {
         if note.is_null() && !pyo3::ffi::PyErr_Occurred().is_null() {
             return Err(PyErr::fetch(py));
         }
-        Ok(!note.is_null() || !keeps_notes(py)?)
+        Ok(!note.is_null())
     }
-}
-
-/// Without its half in C, asyncio keeps them elsewhere.
-#[cfg(not(Py_3_12))]
-fn keeps_notes(py: Python<'_>) -> PyResult<bool> {
-    static YES: AtomicBool = AtomicBool::new(false);
-    if YES.load(Ordering::Relaxed) {
-        return Ok(true);
-    }
-    let yes = imported(py, intern!(py, "_asyncio"))?.is_some();
-    YES.store(yes, Ordering::Relaxed);
-    Ok(yes)
 }
 
 #[cfg(Py_3_12)]
 #[allow(clippy::unnecessary_wraps)]
-fn has_note_of_loop(_py: Python<'_>) -> PyResult<bool> {
+fn may_have_note_of_loop(_get: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(true)
 }
 

@@ -108,7 +108,8 @@ pub struct Select {
     looked: bool,
 }
 
-/// So many arms have room in the memory that is kept: 3 KB.
+/// So many arms have room in the memory that is kept, 3 KB: a thread that once chose among thousands is not to hold the memory for
+/// that until it ends.
 const KEPT_ARMS: usize = 64;
 
 thread_local! {
@@ -489,7 +490,8 @@ impl Select {
 #[inline]
 pub fn random_seed() -> u64 {
     let number = SELECTS.load(Ordering::Relaxed);
-    // Not in one atomic step, which would cost as much as all else here: two threads may draw the same number, once.
+    // Not in one atomic step, which would cost as much as all else here. Without the GIL a thread that is held up in between sets the
+    // count back, and numbers come again: each select chooses at random all the same.
     SELECTS.store(number.wrapping_add(1), Ordering::Relaxed);
     core::mixed(&mut (number ^ seed()))
 }
