@@ -8,6 +8,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn modules(py: Python<'_>) -> PyResult<&Bound<'_, PyDict>> {
     static MODULES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
@@ -40,11 +41,18 @@ pub fn running_loop(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
 }
 
 /// Whether an event loop was started inside of the goroutine that this thread resumes, so that a task of that loop is
-/// what wants to wait.
+/// what wants to wait. Each park of a goroutine asks, so one that finds as many modules as there were without asyncio takes them for
+/// the same.
 #[inline]
 pub fn loop_inside(py: Python<'_>) -> PyResult<bool> {
+    if WITHOUT_ASYNCIO.load(Ordering::Relaxed) == modules(py)?.len() {
+        return Ok(false);
+    }
     Ok(running_loop(py)?.is_some_and(|running| running.as_ptr() != current::outer_loop()))
 }
+
+/// How many modules there were when asyncio was looked for in vain; none once it was found.
+static WITHOUT_ASYNCIO: AtomicUsize = AtomicUsize::new(0);
 
 /// The function that asyncio answers with which loop runs in this thread. None before asyncio is imported: then none runs.
 #[inline]
@@ -53,9 +61,13 @@ fn asyncios_answer(py: Python<'_>) -> PyResult<Option<&Bound<'_, PyAny>>> {
     if let Some(get) = GET.get(py) {
         return Ok(Some(get.bind(py)));
     }
+    // Before the look: one that comes meanwhile makes it another number.
+    let count = modules(py)?.len();
     let Some(events) = imported(py, intern!(py, "asyncio.events"))? else {
+        WITHOUT_ASYNCIO.store(count, Ordering::Relaxed);
         return Ok(None);
     };
+    WITHOUT_ASYNCIO.store(0, Ordering::Relaxed);
     if is_half_imported(&events)? {
         // By another thread. It may not have the function yet, or one that asyncio's half in C will take the place of.
         return Ok(None);
