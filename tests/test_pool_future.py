@@ -372,7 +372,7 @@ def test_a_job_that_waits_for_another_pool_gives_no_place_there() -> None:
         done = mine.submit(job)
         first: Any = futures.recv(timeout=PATIENCE)
         wait_until(lambda: "receivers=1" in repr(first._landed), "the job waits")
-        assert " active=1 " in repr(other)
+        wait_until(lambda: " active=1 queued=1 " in repr(other), "the first has begun, alone")
         gate.close()
         assert done.result(PATIENCE).result(PATIENCE) == 0
 
