@@ -8,6 +8,7 @@ use crate::awaitable::Awaitable;
 use crate::current;
 use crate::exit;
 use crate::guard;
+use crate::kept::{Kept, intern};
 use crate::limit::Limit;
 use crate::operation::Operation;
 use crate::scope::Scope;
@@ -20,9 +21,7 @@ use gochan_core::waiter::epoch;
 use parking_lot::Mutex;
 use pyo3::exceptions::PyTypeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyTuple;
 use pyo3_async_runtimes::TaskLocals;
 use std::future::Future;
@@ -67,7 +66,7 @@ fn known_loop(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
 }
 
 fn event_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    static START: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    static START: Kept<Py<PyAny>> = Kept::new();
     if let Some(known) = known_loop(py) {
         return Ok(known);
     }
@@ -185,8 +184,8 @@ pub fn leave_run(py: Python<'_>, scope: &Scope) {
 
 /// Starts `awaitable` as a task; its end goes into `result` as `(True, value)` or `(False, exception)`.
 pub fn start(py: Python<'_>, awaitable: Py<PyAny>, result: &Arc<ChanCore>) -> PyResult<Task> {
-    static CALL: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    static WRAP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    static CALL: Kept<Py<PyAny>> = Kept::new();
+    static WRAP: Kept<Py<PyAny>> = Kept::new();
     let event_loop = event_loop(py)?;
     let run = current::scope(py).map(|scope| {
         scope.will_use_aio();

@@ -10,6 +10,7 @@
 //!   list when it is woken.
 
 use crate::guard;
+use crate::kept::{Kept, intern};
 use crate::loop_host::LoopHost;
 use crate::registration::Registration;
 use gochan_core::clock::{Clock, Instant, Monotonic};
@@ -17,9 +18,7 @@ use parking_lot::Mutex;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyFloat;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -267,7 +266,7 @@ impl AioWaiter {
     /// None: the task is to go on and will find the outcome itself. Raises CancelledError after
     /// `cancel()`.
     fn result(&self, py: Python<'_>) -> PyResult<()> {
-        static CANCELLED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        static CANCELLED: Kept<Py<PyAny>> = Kept::new();
         let message = match &self.inner.lock().end {
             End::Open | End::TimedOut => return Ok(()),
             End::Cancelled(message) => message.as_ref().map(|message| message.clone_ref(py)),

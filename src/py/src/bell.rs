@@ -9,10 +9,10 @@ pub use imp::Bell;
 #[cfg(target_os = "linux")]
 mod imp {
     use crate::guard;
+    use crate::kept::intern;
     use crate::loop_host::LoopHost;
     use pyo3::exceptions::PyNotImplementedError;
     use pyo3::ffi;
-    use pyo3::intern;
     use pyo3::prelude::*;
     use rustix::event::{EventfdFlags, eventfd};
     use rustix::fd::{AsRawFd, OwnedFd};

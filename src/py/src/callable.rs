@@ -3,11 +3,11 @@
 use crate::awaitable::Awaitable;
 use crate::guard;
 use crate::host;
+use crate::kept::intern;
 use crate::text;
 use parking_lot::Mutex;
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
@@ -139,7 +139,7 @@ fn flags_of(code: &Bound<'_, PyAny>) -> Option<u32> {
 /// A partial can only exist when functools was imported.
 fn is_partial(function: &Bound<'_, PyAny>) -> bool {
     let py = function.py();
-    let Ok(Some(functools)) = host::imported(py, pyo3::intern!(py, "functools")) else {
+    let Ok(Some(functools)) = host::imported(py, crate::kept::intern!(py, "functools")) else {
         return false;
     };
     let is_partial = functools

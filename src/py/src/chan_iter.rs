@@ -6,6 +6,7 @@ use crate::chan::ChanBase;
 use crate::face::Face;
 use crate::gc;
 use crate::goexit;
+use crate::kept::Kept;
 use crate::limit::Limit;
 use crate::operation::Operation;
 use crate::value::Ref;
@@ -14,7 +15,6 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 
 fn no_copy() -> PyErr {
     PyTypeError::new_err(
@@ -130,7 +130,7 @@ pub unsafe fn fill_slots(py: Python<'_>) {
 }
 
 /// PyO3's slot, which does what `next` leaves to it: waiting, the end, errors.
-static BEHIND_NEXT: PyOnceLock<ffi::iternextfunc> = PyOnceLock::new();
+static BEHIND_NEXT: Kept<ffi::iternextfunc> = Kept::new();
 
 unsafe extern "C" fn next(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: called as a slot of this type, which has no subclasses: attached, and with a live object.

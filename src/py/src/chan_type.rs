@@ -10,6 +10,7 @@ use crate::chan::{ChanBase, RecvChan, SendChan};
 use crate::face::Face;
 use crate::front::{self, front};
 use crate::goexit;
+use crate::kept::Kept;
 use crate::limit::Limit;
 use crate::operation::Operation;
 use crate::value::{Ref, Value};
@@ -19,7 +20,6 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::pyclass_init::PyClassInitializer;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
 use std::ptr::null_mut;
 
@@ -29,13 +29,13 @@ Go's make(chan T, capacity).\n\n`Chan[int](3)` is the typed spelling. With capac
 receiver.";
 
 /// The methods in front, and what stands behind each.
-static BEHIND_SEND: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-static BEHIND_RECV: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static BEHIND_SEND: Kept<Py<PyAny>> = Kept::new();
+static BEHIND_RECV: Kept<Py<PyAny>> = Kept::new();
 
-static BEHIND_ASEND: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-static BEHIND_ARECV: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static BEHIND_ASEND: Kept<Py<PyAny>> = Kept::new();
+static BEHIND_ARECV: Kept<Py<PyAny>> = Kept::new();
 
-static CHAN: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static CHAN: Kept<Py<PyType>> = Kept::new();
 
 /// Whether a class is `Chan` or derives from it.
 pub fn is_chan(class: &Bound<'_, PyType>) -> PyResult<bool> {

@@ -21,14 +21,13 @@
 use crate::coroutine;
 use crate::current;
 use crate::guard;
+use crate::kept::{Kept, intern};
 use crate::lost;
 use crate::scope;
 use crate::world::{self, Routine};
 use parking_lot::Mutex;
 use pyo3::ffi;
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use std::cell::Cell;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -102,7 +101,7 @@ pub fn after_fork_in_child() {
 }
 
 /// What stands in `gc.callbacks`.
-static TELL: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static TELL: Kept<Py<PyAny>> = Kept::new();
 
 /// For `gc.callbacks`: called with "start" or "stop" on the thread that collects.
 #[pyfunction]

@@ -8,13 +8,13 @@ use crate::context::{Context, Kind};
 use crate::context_node::{self as node, Link};
 use crate::context_parent as parents;
 use crate::guard;
+use crate::kept::intern;
 use crate::text;
 use crate::wake::ChanCore;
 use gochan_core::clock::{Clock, Monotonic};
 use gochan_core::context::Reason;
 use gochan_core::sys::Arc;
 use pyo3::exceptions::{PyBaseException, PyTypeError};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass_init::PyClassInitializer;
 use pyo3::types::PyString;
@@ -264,7 +264,7 @@ pub fn now_seconds(py: Python<'_>) -> f64 {
     }
     #[cfg(not(target_os = "linux"))]
     {
-        static CLOCK: pyo3::sync::PyOnceLock<Py<PyAny>> = pyo3::sync::PyOnceLock::new();
+        static CLOCK: crate::kept::Kept<Py<PyAny>> = crate::kept::Kept::new();
         let read = || CLOCK.import(py, "time", "monotonic")?.call0()?.extract();
         read().unwrap_or_else(|_: PyErr| Duration::from_nanos(Monotonic.now().as_nanos()).as_secs_f64())
     }

@@ -5,6 +5,7 @@ use crate::context_ask as ask;
 use crate::context_node::{self as node, AtEnd, Cause, ContextNode, Deadline, Link};
 use crate::context_parent::{self as parents, Source};
 use crate::gc::visit_value;
+use crate::kept::{Kept, intern};
 use crate::limit;
 use crate::spawn::Origin;
 use crate::text;
@@ -14,15 +15,13 @@ use gochan_core::context::Reason;
 use gochan_core::wait_queue::Ticket;
 use pyo3::exceptions::{PyException, PyOverflowError, PyTypeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass_init::PyClassInitializer;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyInt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-fn root(py: Python<'_>, slot: &'static PyOnceLock<Py<Context>>, kind: Kind) -> PyResult<Py<Context>> {
+fn root(py: Python<'_>, slot: &'static Kept<Py<Context>>, kind: Kind) -> PyResult<Py<Context>> {
     slot.get_or_try_init(py, || Py::new(py, Context::of(kind)))
         .map(|root| root.clone_ref(py))
 }
@@ -30,14 +29,14 @@ fn root(py: Python<'_>, slot: &'static PyOnceLock<Py<Context>>, kind: Kind) -> P
 /// The context that is never done, has no deadline and no values: where all others begin. The same object each time.
 #[pyfunction]
 pub fn background(py: Python<'_>) -> PyResult<Py<Context>> {
-    static ROOT: PyOnceLock<Py<Context>> = PyOnceLock::new();
+    static ROOT: Kept<Py<Context>> = Kept::new();
     root(py, &ROOT, Kind::Background)
 }
 
 /// As `background()`, for where it is not clear yet which context to use.
 #[pyfunction]
 pub fn todo(py: Python<'_>) -> PyResult<Py<Context>> {
-    static ROOT: PyOnceLock<Py<Context>> = PyOnceLock::new();
+    static ROOT: Kept<Py<Context>> = Kept::new();
     root(py, &ROOT, Kind::Todo)
 }
 

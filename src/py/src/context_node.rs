@@ -17,6 +17,7 @@ use crate::due::{self, Due};
 use crate::exit;
 use crate::gc::{visit_chan, visit_value};
 use crate::guard;
+use crate::kept::{Kept, intern};
 use crate::spawn::Origin;
 use crate::value::{Ref, Value};
 use crate::wake::{ChanCore, Waker};
@@ -29,9 +30,7 @@ use gochan_core::wait_queue::Ticket;
 use gochan_core::waiter::epoch;
 use parking_lot::Mutex;
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -233,8 +232,8 @@ impl ContextNode {
 
 /// The class for a reason.
 fn class(py: Python<'_>, reason: Reason) -> PyResult<&Bound<'_, PyType>> {
-    static CANCELED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    static DEADLINE_EXCEEDED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    static CANCELED: Kept<Py<PyType>> = Kept::new();
+    static DEADLINE_EXCEEDED: Kept<Py<PyType>> = Kept::new();
     match reason {
         Reason::Canceled => CANCELED.import(py, "gochan.errors", "Canceled"),
         Reason::DeadlineExceeded => DEADLINE_EXCEEDED.import(py, "gochan.errors", "DeadlineExceeded"),

@@ -8,6 +8,7 @@ use crate::context::{Context, Kind};
 use crate::context_ask as ask;
 use crate::context_node::{self as node, AtEnd, Cause, Link};
 use crate::guard;
+use crate::kept::{Kept, intern};
 use crate::spawn;
 use crate::text;
 use crate::value::Value;
@@ -16,10 +17,8 @@ use gochan_core::context::Reason;
 use gochan_core::sys::Arc;
 use pyo3::exceptions::{PyBaseException, PyTimeoutError, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass_init::PyClassInitializer;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyTuple;
 
 /// Who ends what hangs on a context.
@@ -124,7 +123,7 @@ pub fn follow(source: &Source<'_>, child: &Link, py: Python<'_>, who: &str) -> P
 }
 
 /// The goroutine that watches a parent which offers nothing better.
-static WATCH: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static WATCH: Kept<Py<PyAny>> = Kept::new();
 
 fn follow_foreign(
     parent: &Bound<'_, PyAny>,
@@ -170,7 +169,7 @@ fn follow_foreign(
 /// Ends a context as its foreign parent has ended: what is given to the parent's `after_func`.
 #[pyclass(frozen, module = "gochan", name = "_Propagate")]
 #[derive(Debug)]
-struct Propagate {
+pub struct Propagate {
     parent: Py<PyAny>,
     child: Link,
 }

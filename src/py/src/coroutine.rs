@@ -13,6 +13,7 @@ use crate::current::Running;
 use crate::goexit;
 use crate::goroutine::{Body, End, Goroutine, flag};
 use crate::guard;
+use crate::kept::intern;
 use crate::scope;
 use crate::text;
 use crate::turns;
@@ -22,7 +23,6 @@ use gochan_core::clock::Instant;
 use gochan_core::sched::park_word::Standing;
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration, PyTypeError};
 use pyo3::ffi;
-use pyo3::intern;
 use pyo3::prelude::*;
 
 /// How one step ended.

@@ -3,16 +3,16 @@
 //! The classes are defined in `gochan/errors.py`, where a Python user looks for them, and fetched
 //! from there when the first one is raised.
 
+use crate::kept::Kept;
 use pyo3::exceptions::PyTimeoutError;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 use std::time::Duration;
 
 macro_rules! exception {
     ($function:ident, $name:literal) => {
         pub fn $function(py: Python<'_>, message: String) -> PyErr {
-            static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+            static CLASS: Kept<Py<PyType>> = Kept::new();
             match CLASS.import(py, "gochan.errors", $name) {
                 Ok(class) => PyErr::from_type(class.clone(), message),
                 Err(error) => error,

@@ -2,10 +2,10 @@
 
 use crate::current;
 use crate::goroutine::flag;
+use crate::kept::Kept;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Goroutines that were told to exit and have not ended: while there are none, operations do not look further.
@@ -16,7 +16,7 @@ pub fn exit_is_over() {
 }
 
 fn goexit_class(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
-    static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    static CLASS: Kept<Py<PyAny>> = Kept::new();
     CLASS
         .get_or_try_init(py, || Ok(py.import("gochan.errors")?.getattr("GoExit")?.unbind()))
         .map(|class| class.bind(py))

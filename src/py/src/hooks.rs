@@ -3,9 +3,9 @@
 //! Both belong to the thread, not to the goroutine; so they are set once for as long as the thread is a runner.
 
 use crate::guard;
+use crate::kept::Kept;
 use crate::spawn;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 
 /// The hooks that were there before, to be set again.
 #[allow(missing_debug_implementations)]
@@ -15,11 +15,7 @@ pub struct Hooks<'py> {
     is_main: bool,
 }
 
-fn function<'py>(
-    py: Python<'py>,
-    cell: &'static PyOnceLock<Py<PyAny>>,
-    name: &str,
-) -> PyResult<Bound<'py, PyAny>> {
+fn function<'py>(py: Python<'py>, cell: &'static Kept<Py<PyAny>>, name: &str) -> PyResult<Bound<'py, PyAny>> {
     cell.import(py, "gochan._threads", name).cloned()
 }
 
@@ -35,7 +31,7 @@ struct OfMain {
 }
 
 fn of_main(py: Python<'_>) -> PyResult<&'static OfMain> {
-    static KNOWN: PyOnceLock<OfMain> = PyOnceLock::new();
+    static KNOWN: Kept<OfMain> = Kept::new();
     KNOWN.get_or_try_init(py, || {
         let sys = py.import("sys")?;
         Ok(OfMain {
@@ -67,7 +63,7 @@ pub fn prepare(py: Python<'_>) -> PyResult<()> {
 impl<'py> Hooks<'py> {
     /// For a thread of our own.
     pub fn of_runner(py: Python<'py>) -> Self {
-        static ENTER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        static ENTER: Kept<Py<PyAny>> = Kept::new();
         let before = function(py, &ENTER, "enter_runner").and_then(|enter| guard::call(&enter, []));
         Self::install(py, before.map(Bound::unbind), false)
     }
@@ -85,7 +81,7 @@ impl<'py> Hooks<'py> {
 
 /// Sets this thread's trace and profile functions to what `threading` says now.
 pub fn refresh(py: Python<'_>) {
-    static REFRESH: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    static REFRESH: Kept<Py<PyAny>> = Kept::new();
     if let Err(error) = function(py, &REFRESH, "refresh_hooks").and_then(|refresh| guard::call(&refresh, []))
     {
         guard::write_unraisable(py, error, None);
@@ -94,7 +90,7 @@ pub fn refresh(py: Python<'_>) {
 
 impl Drop for Hooks<'_> {
     fn drop(&mut self) {
-        static LEAVE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        static LEAVE: Kept<Py<PyAny>> = Kept::new();
         let Some(before) = self.before.take() else {
             return;
         };

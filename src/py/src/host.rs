@@ -2,16 +2,15 @@
 
 use crate::current;
 use crate::error;
+use crate::kept::{Kept, intern};
 use crate::operation::Operation;
 use pyo3::exceptions::PyException;
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn modules(py: Python<'_>) -> PyResult<&Bound<'_, PyDict>> {
-    static MODULES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+    static MODULES: Kept<Py<PyDict>> = Kept::new();
     MODULES
         .get_or_try_init(py, || {
             Ok(py
@@ -57,7 +56,7 @@ static WITHOUT_ASYNCIO: AtomicUsize = AtomicUsize::new(0);
 /// The function that asyncio answers with which loop runs in this thread. None before asyncio is imported: then none runs.
 #[inline]
 fn asyncios_answer(py: Python<'_>) -> PyResult<Option<&Bound<'_, PyAny>>> {
-    static GET: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    static GET: Kept<Py<PyAny>> = Kept::new();
     if let Some(get) = GET.get(py) {
         return Ok(Some(get.bind(py)));
     }

@@ -1,6 +1,6 @@
 //! Notebook faces: what `_repr_html_` of the classes shares. The table itself is made in Python (`gochan/_html.py`).
 
-use pyo3::intern;
+use crate::kept::intern;
 use pyo3::prelude::*;
 
 /// A table of `rows` under `title`; `meter` is how full it is, and what would be full, of the first row.
@@ -10,7 +10,7 @@ pub fn table<'py>(
     rows: Vec<(&str, String)>,
     meter: Option<(u64, u64)>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    // Not kept in a `PyOnceLock`: an import may run the user's code (a file of theirs named as one of the standard library's), which
+    // Not kept in a `Kept`: an import may run the user's code (a file of theirs named as one of the standard library's), which
     // may show an object, and would wait here for itself.
     py.import(intern!(py, "gochan._html"))?
         .call_method1(intern!(py, "table"), (title, rows, meter))

@@ -9,15 +9,14 @@ use crate::current;
 use crate::goexit;
 use crate::goroutine::{Body, End, Goroutine, set_traceback};
 use crate::guard;
+use crate::kept::{Kept, intern};
 use crate::value::share;
 use crate::world::{self, Routine};
 use parking_lot::Mutex;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple};
 
 #[pyclass(frozen, module = "gochan", name = "_Job")]
@@ -195,7 +194,7 @@ impl Job {
 
 /// One empty dictionary for all calls without keywords: `f(**kwargs)` only reads it.
 fn no_keywords(py: Python<'_>) -> Bound<'_, PyDict> {
-    static NONE: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+    static NONE: Kept<Py<PyDict>> = Kept::new();
     NONE.get_or_init(py, || PyDict::new(py).unbind()).bind(py).clone()
 }
 

@@ -63,6 +63,7 @@ mod hooks;
 mod host;
 mod html;
 mod job;
+mod kept;
 mod limit;
 mod loop_host;
 mod lost;
@@ -179,6 +180,7 @@ mod _gochan {
             chan_iter::fill_slots(py);
             goroutine::fill_slots(py);
         }
+        make_hidden_classes(py);
         module.add("Chan", chan_type::make(py)?)?;
         module.add("go", spawn::go_function(py)?)?;
         select_front::put_in_front(module)?;
@@ -226,5 +228,20 @@ mod _gochan {
             .collect();
         module.setattr("__all__", all)?;
         fork::register(py)
+    }
+
+    /// Those that the module does not show. Made at their first use they would be made for ever in a child that is forked
+    /// just then: see `kept`.
+    fn make_hidden_classes(py: Python<'_>) {
+        py.get_type::<super::aio_waiter::AioWaiter>();
+        py.get_type::<super::context_make::AfterFunc>();
+        py.get_type::<super::context_node::ContextNode>();
+        py.get_type::<super::context_parent::Propagate>();
+        py.get_type::<super::job::Job>();
+        py.get_type::<super::loop_host::LoopHost>();
+        py.get_type::<super::map::MapIter>();
+        py.get_type::<super::once::OnceCall>();
+        py.get_type::<super::once::OnceTurn>();
+        py.get_type::<super::threads::Jobs>();
     }
 }

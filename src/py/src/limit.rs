@@ -92,7 +92,7 @@ fn number(timeout: &Bound<'_, PyAny>, operation: &str, what: &str) -> PyResult<f
         };
     }
     // A timedelta can only exist when datetime was imported; importing it here would cost everybody.
-    if let Some(datetime) = host::imported(py, pyo3::intern!(py, "datetime"))? {
+    if let Some(datetime) = host::imported(py, crate::kept::intern!(py, "datetime"))? {
         if timeout.is_instance(&datetime.getattr("timedelta")?)? {
             return timeout.call_method0("total_seconds")?.extract();
         }

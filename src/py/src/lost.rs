@@ -6,12 +6,12 @@ use crate::current::Closing;
 use crate::goexit;
 use crate::goroutine::{End, Goroutine};
 use crate::guard;
+use crate::kept::intern;
 use crate::scope;
 use crate::world;
 use parking_lot::Mutex;
 use pyo3::exceptions::{PyGeneratorExit, PyResourceWarning, PyStopAsyncIteration, PyStopIteration};
 use pyo3::ffi;
-use pyo3::intern;
 use pyo3::prelude::*;
 
 /// Goroutines that were found while their own coroutine was running: closed at the end of the collection, or a little later

@@ -10,6 +10,7 @@ use crate::goexit;
 use crate::goroutine;
 use crate::guard;
 use crate::host;
+use crate::kept::Kept;
 use crate::limit::Limit;
 use crate::operation::Operation;
 use crate::text;
@@ -20,7 +21,6 @@ use parking_lot::Mutex;
 use pyo3::exceptions::{PyException, PyRuntimeError, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::ThreadId;
 
@@ -104,7 +104,7 @@ fn this_thread() -> Runner {
 
 /// The goroutine or task that awaits.
 fn this_party(py: Python<'_>) -> PyResult<Option<Runner>> {
-    static TASK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    static TASK: Kept<Py<PyAny>> = Kept::new();
     if let Some(goroutine) = current::stepped(py) {
         if !host::loop_inside(py)? {
             return Ok(Some(Runner::Party(goroutine.as_ptr().addr())));
@@ -185,7 +185,7 @@ impl Once {
     /// Awaitable twin of `do`. `fn` may be an `async def`: it is awaited.
     #[pyo3(signature = (r#fn, /), text_signature = "($self, fn, /)")]
     fn ado<'py>(slf: &Bound<'py, Self>, r#fn: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        static RUN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        static RUN: Kept<Py<PyAny>> = Kept::new();
         let py = slf.py();
         callable::kind_of("Once.ado()", r#fn)?;
         let run = RUN.import(py, "gochan._once", "run")?;
@@ -233,7 +233,7 @@ impl Once {
 /// The parts of `Once.ado` for the coroutine that runs it, in `_once.py`.
 #[pyclass(frozen, module = "gochan", name = "_OnceTurn")]
 #[derive(Debug)]
-struct OnceTurn {
+pub struct OnceTurn {
     once: Py<Once>,
     /// Whether it is the first, and has not finished.
     runs: AtomicBool,
@@ -278,7 +278,7 @@ fn refuse_coroutine(who: &str, instead: &str, result: &Bound<'_, PyAny>) -> PyRe
     if !callable::is_coroutine(result) {
         return Ok(());
     }
-    guard::call_method(result, pyo3::intern!(result.py(), "close"), [])?;
+    guard::call_method(result, crate::kept::intern!(result.py(), "close"), [])?;
     Err(PyTypeError::new_err(format!(
         "{who}: the function returned a coroutine, which nobody awaits here: use `{instead}`"
     )))

@@ -3,11 +3,11 @@
 use crate::callable::{self, Kind};
 use crate::goroutine::Goroutine;
 use crate::guard;
+use crate::kept::Kept;
 use crate::text;
 use parking_lot::Mutex;
 use pyo3::exceptions::{PySystemExit, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -96,7 +96,7 @@ pub fn report(goroutine: &Bound<'_, Goroutine>) {
 
 /// The default: writes name, place and traceback to stderr.
 fn write(goroutine: &Bound<'_, Goroutine>, error: &Bound<'_, PyAny>) -> PyResult<()> {
-    static DEFAULT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    static DEFAULT: Kept<Py<PyAny>> = Kept::new();
     let py = goroutine.py();
     let default = DEFAULT.import(py, "gochan._report", "report")?;
     let head = format!(

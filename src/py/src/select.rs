@@ -12,6 +12,7 @@ use crate::face;
 use crate::fed;
 use crate::gc::visit_value;
 use crate::goroutine::Goroutine;
+use crate::kept::Kept;
 use crate::limit::Limit;
 use crate::operation::{Operation, Queued};
 use crate::registration::{Queue, Stay, Stays};
@@ -28,7 +29,6 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyDict, PyInt, PyTuple};
 use smallvec::SmallVec;
 use std::cell::Cell;
@@ -86,7 +86,7 @@ pub fn result(chan: &Bound<'_, ChanBase>, number: u32, did: Did<Value>) -> PyRes
 /// The number of an arm as an int.
 #[inline]
 fn number_of(py: Python<'_>, number: u32) -> Bound<'_, PyAny> {
-    static FIRST: PyOnceLock<[Py<PyInt>; 16]> = PyOnceLock::new();
+    static FIRST: Kept<[Py<PyInt>; 16]> = Kept::new();
     let first = FIRST.get_or_init(py, || {
         std::array::from_fn(|number| PyInt::new(py, number).unbind())
     });

@@ -6,6 +6,7 @@ use crate::chan::ChanBase;
 use crate::chan_type;
 use crate::front::{self, front};
 use crate::goexit;
+use crate::kept::Kept;
 use crate::limit::Limit;
 use crate::operation::Operation;
 use crate::select::{self, Select, SendCase};
@@ -16,7 +17,6 @@ use gochan_core::select::{Arm, Leads, Order, Start, try_select};
 use pyo3::exceptions::PySystemError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use smallvec::SmallVec;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
@@ -24,8 +24,8 @@ use std::ptr::null_mut;
 /// More arms than this take the long way.
 const FEW: usize = 16;
 
-static SELECT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-static ASELECT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static SELECT: Kept<Py<PyAny>> = Kept::new();
+static ASELECT: Kept<Py<PyAny>> = Kept::new();
 
 /// Puts the functions in front of those that the module has.
 pub fn put_in_front(module: &Bound<'_, PyModule>) -> PyResult<()> {

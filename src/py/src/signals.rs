@@ -20,6 +20,7 @@ use crate::context_node::{self, Cause, Link};
 use crate::deferred;
 use crate::error;
 use crate::guard;
+use crate::kept::Kept;
 use crate::signal_handler as handler;
 use crate::signal_mailbox::{self as mailbox, MAILBOX};
 use crate::value::Value;
@@ -32,7 +33,6 @@ use gochan_core::sys::Arc;
 use parking_lot::Mutex;
 use pyo3::exceptions::{PyException, PyRuntimeError};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -309,7 +309,7 @@ impl Delivery {
 }
 
 fn end_context(node: &Link, signal: &Bound<'_, PyAny>) -> PyResult<()> {
-    static CAUSE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    static CAUSE: Kept<Py<PyAny>> = Kept::new();
     let py = signal.py();
     if node.get().core().is_over() {
         return Ok(());
@@ -410,8 +410,8 @@ fn take_back(py: Python<'_>, pick: impl Fn(&Target) -> SignalSet, to_ignore: Sig
 
 /// The watcher: its bottom is `deliver_signals` in `gochan/_threads.py`.
 fn start_watcher(py: Python<'_>) -> PyResult<()> {
-    static START: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    static WATCH: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    static START: Kept<Py<PyAny>> = Kept::new();
+    static WATCH: Kept<Py<PyAny>> = Kept::new();
     {
         let mut state = get().lock();
         if state.is_over {
@@ -519,7 +519,7 @@ pub fn notify_context<'py>(
 
 /// After its `cancel`.
 pub fn stop_context(py: Python<'_>, node: &Link) -> PyResult<()> {
-    static GIVE_BACK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    static GIVE_BACK: Kept<Py<PyAny>> = Kept::new();
     let mine = Target::Context(node.clone());
     take_back(py, |other| mine.only(other), SignalSet::EMPTY)?;
     let give_back = GIVE_BACK.import(py, "gochan.signal", "_give_back")?;

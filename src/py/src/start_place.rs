@@ -2,8 +2,8 @@
 
 use crate::current;
 use crate::guard;
+use crate::kept::intern;
 use pyo3::ffi;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use std::sync::atomic::{AtomicUsize, Ordering};

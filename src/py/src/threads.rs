@@ -14,6 +14,7 @@ use crate::current;
 use crate::deferred;
 use crate::goroutine;
 use crate::job::Job;
+use crate::kept::Kept;
 use crate::monitor;
 use crate::runner::{self, Stop};
 use crate::scope;
@@ -28,7 +29,6 @@ use gochan_core::waiter::epoch;
 use parking_lot::Mutex;
 use pyo3::exceptions::{PyException, PyRuntimeError};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyTuple;
 use std::time::Duration;
 
@@ -37,8 +37,8 @@ const IDLE: Duration = Duration::from_secs(5);
 
 /// Starts a goroutine thread with an order. An error undoes the order.
 pub fn start(py: Python<'_>, order: Order) -> PyResult<()> {
-    static START: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    static SERVE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    static START: Kept<Py<PyAny>> = Kept::new();
+    static SERVE: Kept<Py<PyAny>> = Kept::new();
     if world::is_stopped() {
         world::undo(&order);
         return Err(PyRuntimeError::new_err(
@@ -77,7 +77,7 @@ pub fn start(py: Python<'_>, order: Order) -> PyResult<()> {
 /// What one thread does next, as an iterator over the functions it is to run.
 #[pyclass(frozen, module = "gochan", name = "_Jobs")]
 #[derive(Debug)]
-struct Jobs {
+pub struct Jobs {
     /// What it was started for.
     order: Arc<Mutex<Option<Order>>>,
     /// While it is a server.

@@ -2,14 +2,14 @@
 
 use crate::front::{self, front};
 use crate::goexit;
+use crate::kept::Kept;
 use crate::wait_group::WaitGroup;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyInt;
 
-static BEHIND_ADD: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-static BEHIND_DONE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static BEHIND_ADD: Kept<Py<PyAny>> = Kept::new();
+static BEHIND_DONE: Kept<Py<PyAny>> = Kept::new();
 
 pub fn put_in_front(py: Python<'_>) -> PyResult<()> {
     let class = py.get_type::<WaitGroup>();
