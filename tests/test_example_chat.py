@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import runpy
 import signal
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
@@ -13,7 +14,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from serving import Server, serving
+from serving import EXAMPLES, Server, serving
 from watch import PATIENCE
 
 Event = dict[str, Any]
@@ -150,6 +151,24 @@ def test_what_can_not_be_understood_harms_nobody(shared: Server) -> None:
             assert (await bob.get("members"))["members"] == ["bob"]
 
     on(shared, test)
+
+
+def test_who_missed_something_is_told_together_with_the_next_message() -> None:
+    server = runpy.run_path(str(EXAMPLES / "chat" / "server.py"))
+    hub, client, size = server["Hub"](), server["Client"]("slow"), server["OUTBOX"]
+    hub.join(client, "lobby")
+    client.outbox.recv_nowait()
+    for number in range(size + 3):  # the last three find no room
+        hub.say(client, "lobby", str(number))
+    client.outbox.recv_nowait()
+    hub.say(client, "lobby", "there is room for one")
+    client.outbox.recv_nowait()
+    hub.say(client, "lobby", "there is room for two")
+    events = client.outbox.recv_many(size)
+    assert [event.get("text", event) for event in events] == [
+        *map(str, range(2, size)), {"type": "missed", "count": 4}, "there is room for two",
+    ]  # fmt: skip
+    assert hub.skipped == 4
 
 
 def small_window(info: Any) -> socket.socket:

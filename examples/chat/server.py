@@ -22,7 +22,7 @@ from signal import SIGINT, SIGTERM
 
 from aiohttp import WSMsgType, web
 
-from gochan import Canceled, Chan, Context, SendChan, WouldBlock, aselect, background, go
+from gochan import Canceled, Chan, Context, SendChan, aselect, background, go
 from gochan.signal import notify_context
 
 OUTBOX = 64  # messages that wait for one client, besides those that are on their way already
@@ -101,14 +101,15 @@ class Hub:
 
     def _send(self, clients: Iterable[Client], event: Event) -> None:
         for client in clients:
-            try:
-                if client.missed:
-                    client.outbox.send_nowait({"type": "missed", "count": client.missed})
-                    client.missed = 0
-                client.outbox.send_nowait(event)
-            except WouldBlock:
+            missed: Event = {"type": "missed", "count": client.missed}
+            events = [missed, event] if client.missed else [event]
+            if len(client.outbox) + len(events) > OUTBOX:
                 client.missed += 1
                 self.skipped += 1
+                continue
+            client.missed = 0
+            for each in events:
+                client.outbox.send_nowait(each)  # nobody else sends, so there is room
 
 
 HUB, CTX = web.AppKey("hub", Hub), web.AppKey("ctx", Context)
