@@ -25,7 +25,7 @@ TESTS = Path(__file__).resolve().parent
 # CPython 3.12 and later warn of every fork() beside threads, if they see a second one just then:
 # here it is what is tested, so stderr is the same with it and without.
 NO_WORD_OF_FORK = ["-W", "ignore:This process (pid=:DeprecationWarning"]
-LIMIT = 30.0  # for a child that should take a fraction of a second: only a hang gets here
+LIMIT = 90.0  # for a child that should take a fraction of a second: only a hang gets here
 
 
 @dataclass(frozen=True)

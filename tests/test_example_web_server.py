@@ -165,12 +165,10 @@ def test_a_request_in_flight_is_answered(number: signal.Signals) -> None:
             asked = asyncio.ensure_future(session.post("/users", json=person("ada")))
             await asyncio.to_thread(server.child.expect, "asked")
             server.child.signal(number)
-            while True:
-                try:
-                    _, other = await asyncio.open_connection("127.0.0.1", int(server.port))
-                except ConnectionError:
-                    break
-                other.close()
+            while listens(int(server.port)):
+                await asyncio.sleep(0.001)
+            with pytest.raises(ConnectionError):
+                await asyncio.open_connection("127.0.0.1", int(server.port))
             assert not asked.done()
             server.child.tell("go on")
             async with await asked as answer:

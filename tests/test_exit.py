@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import procs
+from watch import slowness
 
 REPEATS = 5  # what goes wrong at exit goes wrong now and then
 
@@ -141,12 +142,12 @@ def leave(
     """Run it; the time from the end of main to the end of the process is under a second.
 
     That is a promise about gochan, not about a machine with other work: one of three runs has to
-    show it, each has to end as it should.
+    show it, and where computing takes twice as long because others compute, so may the end.
     """
     for _ in range(3):
         finished = procs.run(SETUP + program, limit=limit)
         assert finished.returncode == code, finished.describe()
-        if finished.ended - finished.stamp("main is over") < within:
+        if finished.ended - finished.stamp("main is over") < within * slowness():
             return finished
     raise AssertionError(f"{within} s and more, three times: {finished.describe()}")
 
