@@ -300,3 +300,77 @@ assert run(double, 1) == 2
 """
     )
     assert finished.ok() == ""
+
+
+# What each goroutine of the parent that could run next does: it says in which process it does so.
+CROWD = """
+import os, signal
+from gochan import Chan, agosched, asleep, go, num_goroutine
+
+parent = os.getpid()
+
+async def crowd():
+    await agosched()
+    os.write(1, b"went on in %s\\n" % (b"the parent" if os.getpid() == parent else b"A CHILD"))
+"""
+
+
+@pytest.mark.parametrize("turns", [0, 1, 5])
+def test_an_async_goroutine_forks_alone(turns: int) -> None:
+    """It goes on in the child, where it may wait; those that stood in the queue do not."""
+    finished = procs.run(
+        CROWD
+        + f"""
+async def fork():
+    crowded = [go(crowd) for _ in range(10)]
+    for _ in range({turns}):
+        await agosched()
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(30)  # nobody waits for it with a limit
+        assert num_goroutine() <= 1, num_goroutine()
+        await asleep(0.05)
+        to = Chan()
+        go(to.asend, 1)
+        assert await to.arecv() == 1
+        for _ in range(20):
+            await agosched()
+        os._exit(7)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    for g in crowded:
+        await g
+    return status
+
+assert go(fork).result(20) == 7
+"""
+    )
+    assert finished.ok() == "went on in the parent\n" * 10
+
+
+ENDS = {
+    "async def": "",
+    "async def that waited": "await asleep(0.01)",
+    "async def that started another": "await go(crowd)",
+    "def": None,
+}
+
+
+@pytest.mark.parametrize("does", ENDS.values(), ids=list(ENDS))
+def test_a_child_ends_with_the_goroutine_that_forked(does: str | None) -> None:
+    """It has no main that could return. What gochan has started there for itself ends too."""
+    kind = "def" if does is None else "async def"
+    finished = procs.run(
+        CROWD
+        + f"""
+{kind} fork():
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(30)
+        {does or "pass"}
+    return pid
+
+pid = go(fork).result(20)
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+"""
+    )
+    assert "parent" not in finished.ok()

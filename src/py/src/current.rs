@@ -167,6 +167,12 @@ pub fn stepped_ptr() -> *mut ffi::PyObject {
     })
 }
 
+/// Whether this thread is in a step of a goroutine, perhaps in an event loop inside of that.
+pub fn is_in_stepped(py: Python<'_>) -> bool {
+    // SAFETY: attached, and it is this thread that resumes it.
+    goroutine(py).is_some_and(|goroutine| unsafe { goroutine.get().body() }.is_some())
+}
+
 /// Whether awaitables may park the goroutine that runs on this thread; returns what was before.
 pub fn set_stepped(stepped: bool) -> bool {
     CURRENT.with(|current| current.stepped.replace(stepped))

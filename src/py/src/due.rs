@@ -68,12 +68,12 @@ pub fn forget_all() {
 
 /// Lets happen what is due.
 pub fn happen(py: Python<'_>) {
-    let timers = &world::get().timers;
-    if timers.is_empty() {
+    if world::get().timers.is_empty() {
         return;
     }
     let now = Monotonic.now();
-    while let Some(due) = timers.pop_due(now) {
+    // Anew each time: what happens may fork, and the child is not to go on with what was the parent's.
+    while let Some(due) = world::get().timers.pop_due(now) {
         due.happen(py);
     }
 }

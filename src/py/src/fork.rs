@@ -13,13 +13,13 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 #[pyfunction]
-fn after_in_child() {
+fn after_in_child(py: Python<'_>) {
     gochan_core::waiter::epoch::forked();
     goroutine::after_fork_in_child();
     deferred::after_fork_in_child();
     world::after_fork_in_child();
     monitor::after_fork_in_child();
-    scope::after_fork_in_child();
+    scope::after_fork_in_child(py);
     current::after_fork_in_child();
     announce::after_fork_in_child();
     aio::after_fork_in_child();

@@ -25,21 +25,18 @@ pub enum Stop {
     LostPermit,
     /// The interpreter exits. It still has the permit.
     Enough,
+    /// A step forked, and this is the child: what the permit belongs to is the parent's.
+    Forked,
 }
 
 /// Resumes goroutines with the permit until nothing is ready.
 pub fn run(py: Python<'_>, permit: Permit, me: RunnerId) -> Stop {
-    let steps = &world::get().steps;
+    let world = world::get();
+    let steps = &world.steps;
     current::set_permit(Some((permit, me)));
     let (mut steps_to_clock, mut steps_to_hooks) = (1, HOOKS);
     monitor::look_at_clock();
     let stop = loop {
-        if !steps.holds(permit, me) {
-            break Stop::LostPermit;
-        }
-        if world::is_stopped() {
-            break Stop::Enough;
-        }
         if announce::is_wanted() {
             announce::let_in(py);
         }
@@ -53,11 +50,20 @@ pub fn run(py: Python<'_>, permit: Permit, me: RunnerId) -> Stop {
                 hooks::refresh(py);
             }
         }
+        if !world.is_current() {
+            break Stop::Forked;
+        }
+        if !steps.holds(permit, me) {
+            break Stop::LostPermit;
+        }
+        if world::is_stopped() {
+            break Stop::Enough;
+        }
         if let Some(routine) = steps.next(permit) {
             coroutine::step(py, routine);
         } else {
             due::happen(py);
-            if !steps.has_jobs() {
+            if !steps.has_jobs() && world.is_current() {
                 break Stop::NothingReady;
             }
         }

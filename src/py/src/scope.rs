@@ -7,6 +7,7 @@
 //! * `active` counts the goroutines of the scope that have begun to exist and not ended.
 //! * Once `over` is set no goroutine of the scope is resumed any more, and the scope counts no longer.
 
+use crate::current;
 use crate::value::Value;
 use crate::wait_group::WaitGroup;
 use gochan_core::Waiter;
@@ -157,9 +158,10 @@ pub fn count() -> usize {
 }
 
 /// In a forked child there are none but, in a `run()`, its main.
-pub fn after_fork_in_child() {
+pub fn after_fork_in_child(py: Python<'_>) {
     FREE.store(0, Ordering::Release);
-    STEPPED.store(0, Ordering::Release);
+    // The goroutine that forked goes on here, and counts itself out when it ends.
+    STEPPED.store(usize::from(current::is_in_stepped(py)), Ordering::Release);
     let gone = std::mem::take(&mut *LIVE.lock());
     for scope in &gone {
         scope.active.store(0, Ordering::Release);

@@ -173,11 +173,17 @@ fn resume(py: Python<'_>, permit: Permit, me: RunnerId) -> Option<Order> {
     world::keep_a_spare(py);
     let stop = runner::run(py, permit, me);
     drop(hooks);
-    if stop == Stop::LostPermit {
-        // It may have put jobs into the queue after whoever took the permit over had looked there for the last time.
-        world::call_runner(py);
-    }
-    let held = (stop != Stop::LostPermit).then_some((permit, me));
+    let held = match stop {
+        Stop::NothingReady | Stop::Enough => Some((permit, me)),
+        Stop::LostPermit => {
+            // It may have put jobs into the queue after whoever took the permit over had looked there for the last time.
+            world::call_runner(py);
+            None
+        }
+        // The goroutine that forked has ended: so does this thread, as one that a function forked in does when that returns.
+        Stop::Forked if !scope::has_stepped() => return None,
+        Stop::Forked => None,
+    };
     idle(py, held)
 }
 

@@ -121,6 +121,14 @@ pub fn get() -> &'static World {
     unsafe { WORLD.load(Ordering::Acquire).as_ref() }.unwrap_or_else(make)
 }
 
+impl World {
+    /// Whether it is this process's: a forked child leaves the parent's behind.
+    #[inline]
+    pub fn is_current(&'static self) -> bool {
+        std::ptr::eq(WORLD.load(Ordering::Relaxed), self)
+    }
+}
+
 #[cold]
 fn make() -> &'static World {
     let new = Box::into_raw(Box::new(World {
