@@ -32,9 +32,67 @@ def test_the_import_is_cheap() -> None:
         print(*set(sys.modules) - before)
         """)
     imported, used = (set(line.split()) for line in finished.ok().splitlines())
-    assert {name.partition(".")[0] for name in imported} == {"gochan"}
+    assert {name.partition(".")[0] for name in imported} <= {"gochan", "__future__"}
     heavy = {"asyncio", "typing", "contextvars", "threading", "logging", "inspect", "re", "enum"}
     assert not heavy & used
+
+
+def test_what_rust_fetches_from_python_is_there_before() -> None:
+    """A child that is forked while another thread imports it would wait for that for ever."""
+    finished = procs.run("""
+        import sys
+        from gochan import Chan, Once, go, run, with_cancel
+
+        class Foreign:
+            def __init__(self):
+                self.done, self.err, self.deadline = Chan(), None, None
+            def value(self, key):
+                return None
+
+        known = set(sys.modules)
+
+        async def once():
+            await Once().ado(int)
+            await go(int)
+
+        async def values():
+            yield 1
+
+        async def left():
+            async for _ in values():
+                break
+
+        go(int).join()
+        run(once)
+        run(left)
+        parent = Foreign()
+        ctx, cancel = with_cancel(parent)
+        parent.done.close()
+        ctx.wait(timeout=20)
+        go(int, "no number").join()
+        new = {name for name in set(sys.modules) - known if name.startswith("gochan")}
+        assert not new, new
+        """)
+    assert finished.returncode == 0 and "no number" in finished.stderr, finished.describe()
+
+
+def test_an_import_that_was_interrupted_can_be_tried_again() -> None:
+    finished = procs.run("""
+        import os
+        real = os.register_at_fork
+        def interrupted(**hooks):
+            raise KeyboardInterrupt
+        os.register_at_fork = interrupted
+        try:
+            import gochan
+        except KeyboardInterrupt:
+            os.register_at_fork = real
+        from gochan import Chan, go
+        ch = Chan[int](1)
+        go(ch.send, 1).join(20)
+        assert ch.receiver.recv() == 1 and isinstance(ch, Chan)
+        """)
+    assert finished.ok() == ""
 
 
 # ---------------------------------------------------------------- subinterpreters

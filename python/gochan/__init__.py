@@ -12,6 +12,12 @@ has a blocking form and an awaitable twin with an ``a`` in front: ``ch.recv()`` 
 function, ``await ch.arecv()`` in an ``async def``, whether goroutine or asyncio task.
 """
 
+# The first four are fetched from Rust when they are needed, and are there before: a child that was
+# forked while another thread imported one would wait for ever for that thread's import to end.
+from gochan import _context as _context
+from gochan import _once as _once
+from gochan import _report as _report
+from gochan import _threads as _threads
 from gochan._gochan import (
     AtomicBool,
     AtomicInt,

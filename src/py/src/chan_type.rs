@@ -94,12 +94,11 @@ pub fn make(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
         .cast_into::<PyType>()?;
     // What `inspect.signature` reads is in place now; what people read has no need of it.
     class.setattr("__doc__", DOC)?;
-    CHAN.get_or_init(py, || class.clone().unbind());
     front::method(&class, c"send", send, &BEHIND_SEND)?;
     front::method(&class, c"recv", recv, &BEHIND_RECV)?;
     front::method(&class, c"asend", asend, &BEHIND_ASEND)?;
     front::method(&class, c"arecv", arecv, &BEHIND_ARECV)?;
-    Ok(class)
+    Ok(CHAN.get_or_init(py, || class.unbind()).bind(py).clone())
 }
 
 /// A view can not be turned around, not even through the property's own function.
