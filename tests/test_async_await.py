@@ -327,6 +327,29 @@ def test_an_error_thrown_in_half_way_gives_back_what_was_handed_over() -> None:
 # ---------------------------------------------------------------- two at once
 
 
+def test_one_that_waits_beside_an_operation_stepped_by_hand() -> None:
+    """What it waits for counts, whatever becomes of the other one meanwhile."""
+
+    async def both(by_hand: Op, waited: Op) -> object:
+        by_hand.send(None)
+        return await waited
+
+    async def main() -> None:
+        first, second = Chan[int](), Chan[int]()
+        by_hand = first.arecv()
+        g = go(both, by_hand, second.arecv())
+        await until(lambda: parked(second) == (1, 0), g)
+        first.send_nowait(1)  # `g` stands in the queue,
+        by_hand.close()  # and finds nothing
+        await turns(3)
+        assert first.recv_nowait() == 1
+        assert g.state == "waiting" and "arecv()" in repr(g)
+        second.send_nowait(2)
+        assert await g == 2
+
+    by_go(main)
+
+
 class Race:
     """Steps two operations by hand in one goroutine. The first that ends wins."""
 

@@ -58,6 +58,25 @@ def selected_value() -> Scene:
     return Scene(wait, lambda: parked(ch) == (1, 0), lambda: ch.send_nowait(7), back)
 
 
+def value_beside_an_operation_stepped_by_hand() -> Scene:
+    ch, other = Chan[int](), Chan[int]()
+    by_hand = other.arecv()
+
+    async def wait() -> None:
+        by_hand.send(None)
+        await ch.arecv()
+
+    def give() -> None:
+        other.send_nowait(1)
+        by_hand.close()  # what it waits for beside is what it waits for now
+        ch.send_nowait(7)
+
+    def back() -> None:
+        assert ch.recv(timeout=PATIENCE) == 7
+
+    return Scene(wait, lambda: parked(ch) == (1, 0), give, back)
+
+
 def call_to_a_mutex() -> Scene:
     """It is free then; but nobody else is called while one is on the way."""
     mu = Mutex()
@@ -158,7 +177,16 @@ def signal() -> Scene:
 
 @pytest.mark.parametrize(
     "make",
-    [value, selected_value, call_to_a_mutex, lock, permits, place, signal],
+    [
+        value,
+        selected_value,
+        value_beside_an_operation_stepped_by_hand,
+        call_to_a_mutex,
+        lock,
+        permits,
+        place,
+        signal,
+    ],
     ids=lambda f: f.__name__,
 )
 def test_it_goes_back(make: Callable[[], Scene]) -> None:

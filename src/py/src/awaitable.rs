@@ -121,7 +121,17 @@ impl Awaitable {
     /// Whether `yielded`, which came out of a step of the goroutine, is a park of it.
     #[inline]
     pub fn is_parked(yielded: &Bound<'_, PyAny>, goroutine: &Goroutine) -> bool {
-        yielded.is_exact_instance_of::<Self>() && (goroutine.waits() || goroutine.has(flag::GAVE_WAY))
+        yielded.cast_exact::<Self>().is_ok_and(|awaits| {
+            goroutine.waits() || goroutine.has(flag::GAVE_WAY) || awaits.get().is_wait_of(goroutine)
+        })
+    }
+
+    /// Whether the goroutine waits for this. It may wait beside an operation that it steps by hand, and then its own waiter, if that
+    /// one is over, says nothing.
+    #[cold]
+    pub fn is_wait_of(&self, goroutine: &Goroutine) -> bool {
+        let state = self.state.try_look();
+        state.is_some_and(|state| matches!(&state.stage, Stage::Goroutine(wait) if std::ptr::eq(wait.goroutine(), goroutine)))
     }
 
     /// What a goroutine that awaits this waits for, and since when.

@@ -329,17 +329,19 @@ fn end_of_chain<'py>(goroutine: &Bound<'py, Goroutine>) -> Option<Bound<'py, Awa
 fn leave_behind(goroutine: &Bound<'_, Goroutine>) {
     let this = goroutine.get();
     // It came out of a queue, so the right to resume it is ours, unless it has ended.
-    if !this.waits() {
-        if cfg!(Py_GIL_DISABLED) && this.word.start() {
-            close_if_new(goroutine);
-            this.word.requeue();
-        }
-        return;
-    }
     if !this.word.start() {
         return;
     }
-    if let Some(awaits) = end_of_chain(goroutine) {
+    let awaits = end_of_chain(goroutine);
+    let beside = |awaits: &Bound<'_, Awaitable>| awaits.get().is_wait_of(this);
+    if !this.waits() && !awaits.as_ref().is_some_and(beside) {
+        if cfg!(Py_GIL_DISABLED) {
+            close_if_new(goroutine);
+        }
+        this.word.requeue();
+        return;
+    }
+    if let Some(awaits) = awaits {
         if let Err(error) = awaits.get().abort(goroutine.py()) {
             guard::write_unraisable(goroutine.py(), error, Some(goroutine.as_any()));
         }
