@@ -16,14 +16,15 @@
 //! Invariants:
 //! * Every parker in the list is unparked exactly once, by whoever takes it out, in the order of the
 //!   wakes.
-//! * While the list is not empty the monitor is ticking, or the one who filled it is about to start it.
+//! * While the list is not empty the monitor is ticking, or the one who filled it is about to start or wake it.
 //! * The monitor knows no Python and never attaches.
 //!
 //! The list is one for all threads, not one per thread: whoever lets go of the GIL next does it for
 //! everybody who was woken under it. On a free-threaded build there is nothing to wait for, and
 //! threads are woken at once.
 
-use gochan_core::parker::Parker;
+use gochan_core::clock::{Clock, Monotonic};
+use gochan_core::parker::{Parker, Woken};
 use gochan_core::sys::Arc;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
@@ -34,6 +35,8 @@ use std::time::Duration;
 const TICK: Duration = Duration::from_micros(400);
 /// After this many ticks without work the monitor sleeps until it is called.
 const IDLE_TICKS: u32 = 40;
+/// After so long without a call it ends. The next wake starts another.
+const IDLE: Duration = Duration::from_secs(5);
 /// After the monitor let a crowd loose and none of it came through, so many ticks pass before the next:
 /// a thread that computes gives the GIL up every 5 ms, to one of them.
 const PATIENCE: u32 = 12;
@@ -195,6 +198,18 @@ impl Deferred {
         }
     }
 
+    /// Ends the monitor thread, unless somebody is waiting. Idle threads end: this one, too, would keep a forked child alive whose
+    /// only other thread, one that was not main in the parent, has returned.
+    fn has_left(&self) -> bool {
+        let from = |state, to| {
+            self.monitor
+                .compare_exchange(state, to, Ordering::SeqCst, Ordering::SeqCst)
+                .is_ok()
+        };
+        // A push that saw ASLEEP wakes us. One that sees ABSENT starts another thread; one between the two looks is seen here.
+        from(ASLEEP, ABSENT) && !(self.waiting.load(Ordering::SeqCst) != 0 && from(ABSENT, TICKING))
+    }
+
     /// The monitor thread.
     fn watch(&self) {
         block_all_signals();
@@ -229,7 +244,10 @@ impl Deferred {
                 self.monitor.store(ASLEEP, Ordering::SeqCst);
                 // A push between the look above and the store saw TICKING and did not ring.
                 if self.waiting.load(Ordering::SeqCst) == 0 {
-                    self.bell.park(None);
+                    let until = Monotonic.now().saturating_add(IDLE);
+                    if self.bell.park(Some(until)) == Woken::TimedOut && self.has_left() {
+                        return;
+                    }
                 }
                 self.monitor.store(TICKING, Ordering::SeqCst);
             }

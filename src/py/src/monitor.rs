@@ -9,9 +9,9 @@
 
 use crate::current;
 use crate::deferred;
-use crate::world::{self, Order};
+use crate::world::{self, Order, World};
 use gochan_core::clock::{Clock, Instant, Monotonic};
-use gochan_core::parker::Parker;
+use gochan_core::parker::{Parker, Woken};
 use gochan_core::sched::scheduler::Progress;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
 use std::time::Duration;
@@ -20,6 +20,8 @@ use std::time::Duration;
 const TICK: Duration = Duration::from_millis(5);
 /// After so many ticks with nothing to look after, it sleeps.
 const IDLE_TICKS: u32 = 20;
+/// ... and after so long without any thread that resumes goroutines, or a timer, it ends.
+const IDLE: Duration = Duration::from_secs(5);
 
 const ABSENT: u32 = 0;
 const TICKING: u32 = 1;
@@ -64,6 +66,11 @@ pub fn after_fork_in_child() {
     MONITOR.store(std::ptr::null_mut(), Ordering::Release);
 }
 
+/// Whether nothing runs or is to run, but for timers.
+fn has_nothing(world: &World) -> bool {
+    !world.steps.is_running() && !world.steps.has_jobs() && world.calls.waiting() == 0
+}
+
 /// What time it is, as of the last tick or the last start of a runner: some milliseconds old while goroutines run. For
 /// "since when", not for deadlines; a look at the real clock would be a tenth of a park.
 #[inline]
@@ -103,19 +110,19 @@ pub fn expect(at: Instant) {
 }
 
 impl Monitor {
-    /// Sleeps until `until`, or the first timer.
-    fn nap(&self, until: Instant) {
-        self.rest(until, || Some(until.min(world::get().timers.earliest())));
+    /// Sleeps until `until`, or the first timer. True if it was rung for.
+    fn nap(&self, until: Instant) -> bool {
+        self.rest(until, || Some(until.min(world::get().timers.earliest())))
     }
 
     /// Sleeps for as long as a last look says, and no longer than until `until`; nobody rings before for a timer that is later.
-    fn rest(&self, until: Instant, last_look: impl FnOnce() -> Option<Instant>) {
+    /// True if it was rung for.
+    fn rest(&self, until: Instant, last_look: impl FnOnce() -> Option<Instant>) -> bool {
         self.until.store(until.as_nanos(), Ordering::SeqCst);
         fence(Ordering::SeqCst);
-        if let Some(until) = last_look() {
-            self.bell.park((until != Instant::NEVER).then_some(until));
-        }
+        let rung = last_look().is_some_and(|until| self.bell.park(Some(until)) != Woken::TimedOut);
         self.until.store(0, Ordering::SeqCst);
+        rung
     }
 
     #[cold]
@@ -192,10 +199,36 @@ impl Monitor {
             self.state.store(ASLEEP, Ordering::SeqCst);
             fence(Ordering::SeqCst);
             // Something between the look above and the store saw TICKING and did not ring.
-            if !world.steps.is_running() && !world.steps.has_jobs() && world.calls.waiting() == 0 {
-                self.nap(Instant::NEVER);
+            while has_nothing(world) {
+                let rung = self.nap(Monotonic.now().saturating_add(IDLE));
+                if rung || world.timers.earliest() <= Monotonic.now() {
+                    break;
+                }
+                if world.seats.is_empty() && world.timers.earliest() == Instant::NEVER {
+                    if self.has_left(world) {
+                        return;
+                    }
+                    break;
+                }
             }
             self.state.store(TICKING, Ordering::SeqCst);
         }
+    }
+
+    /// Ends this thread, unless there is something to look after. Idle threads end: this one, too, would keep a forked child alive
+    /// whose only other thread, one that was not main in the parent, has returned.
+    fn has_left(&self, world: &World) -> bool {
+        let from = |state, to| {
+            self.state
+                .compare_exchange(state, to, Ordering::SeqCst, Ordering::SeqCst)
+                .is_ok()
+        };
+        if !from(ASLEEP, ABSENT) {
+            return false; // rung for
+        }
+        // Who rang before that is seen here. Who rings now starts another one, and may do so before we are back.
+        fence(Ordering::SeqCst);
+        let is_needed = !has_nothing(world) || world.timers.earliest() != Instant::NEVER;
+        !(is_needed && from(ABSENT, TICKING))
     }
 }
