@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import loops
+import procs
 from gochan import Chan, WaitGroup, agosched, aio, go, run
 from hosts import drain
 from loops import NewLoop, on_each_loop
@@ -45,6 +46,37 @@ def test_it_is_one_loop_on_one_thread_of_its_own() -> None:
     seen = {by_go(main), run(main), in_thread(lambda: run(main)), *[by_go(main) for _ in range(3)]}
     assert len(seen) == 1
     assert threading.get_ident() not in {ident for _, ident in seen}
+
+
+def test_two_that_are_the_first_at_once() -> None:
+    """Both start a loop, and the second one's is stopped. What runs on the first one's goes on."""
+    finished = procs.run("""
+        import asyncio, threading, time
+        import gochan._aio
+        from gochan import aio, go
+
+        start, stop, both = gochan._aio.start, gochan._aio.stop, threading.Barrier(2)
+
+        def start_together():
+            both.wait(20)
+            return start()
+
+        def stop_late(loop):
+            running.wait(20)
+            stop(loop)
+
+        async def work():
+            running.set()
+            await asyncio.sleep(0.3)
+            return "done"
+
+        gochan._aio.start, gochan._aio.stop = start_together, stop_late
+        running = threading.Event()
+        first, second = go(aio, work()), go(aio, work())
+        print(first.result(20), second.result(20))
+        gochan._aio.stop = stop
+        """)
+    assert finished.ok() == "done done\n"
 
 
 def test_many_at_once() -> None:

@@ -90,7 +90,9 @@ def leave_run(loop: asyncio.AbstractEventLoop, run: int) -> None:
 
 async def _end() -> None:
     """As `asyncio.run` does it at its end: tasks are cancelled. But they may not take for ever."""
-    for call in list(_calls):
+    loop = asyncio.get_running_loop()
+    # Not those of another one: of two loops that were started at once the second ends like this.
+    for call in [call for call in _calls if call.loop is loop]:
         call.cancel()
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     for task in tasks:
@@ -98,7 +100,7 @@ async def _end() -> None:
             task.cancel()
     if tasks:
         await asyncio.wait(tasks, timeout=PATIENCE)
-    asyncio.get_running_loop().stop()
+    loop.stop()
 
 
 def _is_ours(task: asyncio.Task[Any]) -> bool:
