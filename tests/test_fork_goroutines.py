@@ -374,3 +374,34 @@ assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 """
     )
     assert "parent" not in finished.ok()
+
+
+def test_a_fork_in_the_middle_of_the_first_aio() -> None:
+    """What the library behind it makes once is not half made in the child."""
+    finished = procs.run(
+        SETUP
+        + """
+import types
+import gochan._aio
+
+middle = threading.Event()
+
+class Slow(types.ModuleType):
+    '''asyncio, which takes its time to say where a function is.'''
+    def __getattr__(self, name):
+        if name == "ensure_future":
+            middle.set()
+            time.sleep(0.3)
+        return getattr(asyncio, name)
+
+async def work():
+    return await aio(asyncio.sleep(0, "done"))
+
+sys.modules["asyncio"] = Slow("asyncio")
+g = go(work)
+assert middle.wait(20)
+in_child(lambda: print(go(work).result(15), flush=True))
+print(g.result(20))
+"""
+    )
+    assert finished.ok() == "done\ndone\n"

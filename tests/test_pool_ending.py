@@ -165,6 +165,7 @@ while time.monotonic() < end:
             inside = True
             pool.submit(int).result()
             for _ in pool.map(abs, range(10)): pass
+        inside = False
     except KeyboardInterrupt:
         hits += 1
 inside = False

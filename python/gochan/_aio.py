@@ -10,7 +10,7 @@ from contextlib import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
     from types import FrameType
     from typing import Any, TypeVar
 
@@ -46,6 +46,24 @@ def _serve(loop: asyncio.AbstractEventLoop, stopped: _thread.LockType) -> None:
         loop.run_forever()
     finally:
         stopped.release()
+
+
+class StandIn:
+    """A loop that calls at once, and a future that has ended: for a first use of the library."""
+
+    _asyncio_future_blocking = False
+
+    def call_soon_threadsafe(self, callback: Callable[[], None], *, context: object) -> None:
+        callback()
+
+    def add_done_callback(self, callback: Callable[[StandIn], None]) -> None:
+        callback(self)
+
+    def done(self) -> bool:
+        return True
+
+    def result(self) -> None:
+        return None
 
 
 class Call:

@@ -4,6 +4,7 @@
 //! pyo3-async-runtimes turns that task into a Rust future. The future is polled by whoever completes it (the loop's
 //! thread), and its result goes into a channel of capacity one: so waiting for it is a receive, in any host.
 
+use crate::aio_warm;
 use crate::awaitable::Awaitable;
 use crate::current;
 use crate::exit;
@@ -186,6 +187,7 @@ pub fn leave_run(py: Python<'_>, scope: &Scope) {
 pub fn start(py: Python<'_>, awaitable: Py<PyAny>, result: &Arc<ChanCore>) -> PyResult<Task> {
     static CALL: Kept<Py<PyAny>> = Kept::new();
     static WRAP: Kept<Py<PyAny>> = Kept::new();
+    aio_warm::warm_up(py)?;
     let event_loop = event_loop(py)?;
     let run = current::scope(py).map(|scope| {
         scope.will_use_aio();

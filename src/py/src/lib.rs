@@ -26,6 +26,7 @@
 mod acquire;
 mod aio;
 mod aio_waiter;
+mod aio_warm;
 mod announce;
 mod atomic;
 mod awaitable;
